@@ -1,0 +1,47 @@
+"""Makes .venv from the lock file, and again when the lock file or Python changes or the last time was interrupted.
+
+Runs on the Python that the user has, so it says in one line what that Python lacks.
+"""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements-dev.lock"
+
+
+def fail(reason):
+    sys.exit("bookshelf: " + reason)
+
+
+def main():
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        fail(
+            "Python 3.11, 3.12 or 3.13 is needed, and this is {}.{}: make PYTHON=python3.13 ...".format(
+                *sys.version_info
+            )
+        )
+    made_of = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
+    complete = VENV / "complete"  # Written last: without it, .venv is half-made.
+    if complete.exists() and complete.read_text() == made_of and (VENV / "bin" / "python").exists():
+        return
+    try:
+        import ensurepip  # noqa: F401
+        import venv
+    except ImportError:
+        fail("this Python can't make virtual environments: install python3-venv (apt install python3-venv)")
+    print("Installing into .venv (once; about half a minute) ...", flush=True)
+    try:
+        venv.create(VENV, clear=True, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        fail("can't make {}: {}".format(VENV, error))
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    if subprocess.call([*pip, "--require-hashes", "--only-binary=:all:", "-r", str(LOCK)]):
+        fail("pip could not install {}, see above: is the package index reachable?".format(LOCK.name))
+    complete.write_text(made_of)
+
+
+main()

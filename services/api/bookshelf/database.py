@@ -1,0 +1,170 @@
+"""Connections to PostgreSQL that fail fast, and come back by themselves."""
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from flask_sqlalchemy import SQLAlchemy
+from psycopg2.extensions import connection as PsycopgConnection
+from psycopg2.extensions import cursor as Cursor
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import PoolProxiedConnection
+
+STATEMENT_SECONDS = 2.0
+"""PostgreSQL itself ends a statement after this long, and the request gets 503."""
+
+UNANSWERED_SECONDS = 2.5
+"""A connection on which nothing came back for this long is cut: the server is frozen or the network is gone."""
+
+
+class Base(DeclarativeBase):
+    """Names every constraint alike, so that migrations can refer to them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "uq": "%(table_name)s_%(column_0_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+def engine_options(threads: int) -> dict[str, Any]:
+    """SQLAlchemy engine options for a process that serves `threads` requests at once (a connection for each)."""
+    return {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_size": threads,
+        "max_overflow": 0,
+        "pool_timeout": 2,
+        "pool_use_lifo": True,
+        "connect_args": {
+            "application_name": "bookshelf",
+            "connect_timeout": 2,
+            "options": f"-c statement_timeout={int(STATEMENT_SECONDS * 1000)} -c timezone=UTC",
+            "tcp_user_timeout": 2000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
+        },
+    }
+
+
+class _Deadlines:
+    """Cuts connections whose server stopped answering.
+
+    libpq waits without a limit for an answer, and `statement_timeout` needs a server that is alive. So a thread looks
+    at the connections in use and shuts the socket of an overdue one, which ends the wait with an OperationalError.
+    """
+
+    def __init__(self) -> None:
+        self._overdue_at: dict[PsycopgConnection, float] = {}
+        self._watched_pid = 0
+        self._lock = threading.Lock()
+
+    def start(self, connection: PsycopgConnection) -> None:
+        if self._watched_pid != os.getpid():  # Threads do not survive the fork of a Gunicorn worker.
+            with self._lock:
+                if self._watched_pid != os.getpid():
+                    self._watched_pid = os.getpid()
+                    self._overdue_at.clear()
+                    threading.Thread(target=self._watch, name="database-deadlines", daemon=True).start()
+        self._overdue_at[connection] = time.monotonic() + UNANSWERED_SECONDS
+
+    def end(self, connection: PsycopgConnection) -> None:
+        self._overdue_at.pop(connection, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(0.2)
+            now = time.monotonic()
+            for connection, overdue_at in list(self._overdue_at.items()):
+                if overdue_at < now and self._overdue_at.pop(connection, None):
+                    try:
+                        duplicate = os.dup(connection.fileno())
+                    except (psycopg2.InterfaceError, OSError):
+                        continue  # Closed in the meantime.
+                    with socket.socket(fileno=duplicate) as connected:
+                        connected.shutdown(socket.SHUT_RDWR)
+
+
+_deadlines = _Deadlines()
+
+
+def _refuse_closed(connection: PsycopgConnection, _record: object, _proxy: object) -> None:
+    """Replace a pooled connection that the server has closed, without asking the server: a closed one is readable."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError
+
+
+def prepare(engine: Engine) -> None:
+    """Have every connection that `engine` lends checked first."""
+    event.listen(engine, "checkout", _refuse_closed)
+
+
+@contextmanager
+def _lent() -> Iterator[PoolProxiedConnection]:
+    connection = db.engine.raw_connection()
+    try:
+        yield connection
+    except psycopg2.Error:
+        if connection.dbapi_connection is not None and connection.dbapi_connection.closed:  # type: ignore[attr-defined]
+            connection.invalidate()
+        raise
+    finally:
+        connection.close()
+
+
+@contextmanager
+def statement() -> Iterator[Cursor]:
+    """A cursor in which each statement is a transaction of its own.
+
+    Raises:
+        psycopg2.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError: no database.
+    """
+    with _lent() as lent:
+        connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
+        _deadlines.start(connection)
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            _deadlines.end(connection)
+
+
+@contextmanager
+def transaction(*, unhurried: bool = False) -> Iterator[Cursor]:
+    """A cursor in one transaction, committed at the end and rolled back by an exception.
+
+    Args:
+        unhurried: without the time limits of a request, for an import or an export.
+
+    Raises:
+        As `statement`.
+    """
+    with _lent() as lent:
+        connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
+        connection.autocommit = False
+        if not unhurried:
+            _deadlines.start(connection)
+        try:
+            with connection, connection.cursor() as cursor:
+                if unhurried:
+                    cursor.execute("SET LOCAL statement_timeout = 0")
+                yield cursor
+        finally:
+            _deadlines.end(connection)
+            if not connection.closed:
+                connection.autocommit = True
