@@ -3,6 +3,8 @@
 import ipaddress
 import math
 import os
+import socket
+import struct
 import sys
 import tempfile
 import time
@@ -18,6 +20,9 @@ from prometheus_client import multiprocess
 from bookshelf import health
 from bookshelf.errors import ProblemError, problem
 from bookshelf.settings import SettingsError, load_settings
+
+
+IDLE_SECONDS = 10
 
 
 def cpu_limit():
@@ -65,6 +70,17 @@ def on_starting(server):
             "set API_TOKEN_HASHES, or ALLOW_ANONYMOUS_WRITES=true"
         )
     server.handle_term = lambda: drain(server)
+
+
+def when_ready(server):
+    """Let no client hold a thread by neither sending nor taking anything.
+
+    Connections inherit these timeouts from the socket that accepts them, which costs a request nothing.
+    """
+    limit = struct.pack("ll", IDLE_SECONDS, 0)
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def is_loopback(address):

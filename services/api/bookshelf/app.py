@@ -1,6 +1,8 @@
 """Puts the application together."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from flask_migrate import Migrate
 from flask_openapi3 import Info, OpenAPI
@@ -8,11 +10,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bookshelf import __version__, books, docs, errors, health, logs, metrics
 from bookshelf.database import db, engine_options, prepare
-from bookshelf.requests import JSONRequest, limit_idle_time
+from bookshelf.requests import JSONRequest
 from bookshelf.settings import Settings, SettingsError, load_settings
 
 MAX_BODY_BYTES = 1024 * 1024
 """The largest body of a request, an import excepted."""
+
+
+class Application(OpenAPI):
+    """Flask with OpenAPI."""
+
+    request_class = JSONRequest
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No function here is a coroutine; Flask would look again at each one in each request."""
+        return func
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -26,7 +38,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
             settings = load_settings()
         except SettingsError as error:
             sys.exit(f"bookshelf: {error}")
-    app = OpenAPI(
+    app = Application(
         "bookshelf",
         info=Info(title="Bookshelf", version=__version__, description="A catalogue of books."),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
@@ -35,7 +47,6 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         doc_ui=False,
         static_folder=None,
     )
-    app.request_class = JSONRequest
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.threads),
@@ -44,7 +55,6 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         GIT_COMMIT=settings.git_commit,
     )
     logs.configure(settings.log_level)
-    app.before_request(limit_idle_time)
     metrics.register(app)
     logs.register(app)
     errors.register(app)

@@ -17,8 +17,10 @@ def require_token() -> None:
     Raises:
         ProblemError: 401, with the challenge that RFC 6750 (section 3) asks for.
     """
+    if request.method in _SAFE_METHODS:
+        return
     hashes: tuple[str, ...] = current_app.config["API_TOKEN_HASHES"]
-    if request.method in _SAFE_METHODS or not hashes:
+    if not hashes:
         return
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:

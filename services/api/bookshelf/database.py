@@ -16,7 +16,6 @@ from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import PoolProxiedConnection
 
 STATEMENT_SECONDS = 2.0
 """PostgreSQL itself ends a statement after this long, and the request gets 503."""
@@ -48,6 +47,7 @@ def engine_options(threads: int) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": 2,
         "pool_use_lifo": True,
+        "pool_reset_on_return": None,  # Nothing to reset: `transaction` ends its transactions itself.
         "connect_args": {
             "application_name": "bookshelf",
             "connect_timeout": 2,
@@ -115,33 +115,23 @@ def prepare(engine: Engine) -> None:
 
 
 @contextmanager
-def _lent() -> Iterator[PoolProxiedConnection]:
-    connection = db.engine.raw_connection()
-    try:
-        yield connection
-    except psycopg2.Error:
-        if connection.dbapi_connection is not None and connection.dbapi_connection.closed:  # type: ignore[attr-defined]
-            connection.invalidate()
-        raise
-    finally:
-        connection.close()
-
-
-@contextmanager
 def statement() -> Iterator[Cursor]:
     """A cursor in which each statement is a transaction of its own.
 
     Raises:
         psycopg2.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError: no database.
     """
-    with _lent() as lent:
-        connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
-        _deadlines.start(connection)
-        try:
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            _deadlines.end(connection)
+    lent = db.engine.raw_connection()
+    connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
+    _deadlines.start(connection)
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        _deadlines.end(connection)
+        if connection.closed:
+            lent.invalidate()
+        lent.close()
 
 
 @contextmanager
@@ -154,17 +144,20 @@ def transaction(*, unhurried: bool = False) -> Iterator[Cursor]:
     Raises:
         As `statement`.
     """
-    with _lent() as lent:
-        connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
-        connection.autocommit = False
-        if not unhurried:
-            _deadlines.start(connection)
-        try:
-            with connection, connection.cursor() as cursor:
-                if unhurried:
-                    cursor.execute("SET LOCAL statement_timeout = 0")
-                yield cursor
-        finally:
-            _deadlines.end(connection)
-            if not connection.closed:
-                connection.autocommit = True
+    lent = db.engine.raw_connection()
+    connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
+    connection.autocommit = False
+    if not unhurried:
+        _deadlines.start(connection)
+    try:
+        with connection, connection.cursor() as cursor:
+            if unhurried:
+                cursor.execute("SET LOCAL statement_timeout = 0")
+            yield cursor
+    finally:
+        _deadlines.end(connection)
+        if connection.closed:
+            lent.invalidate()
+        else:
+            connection.autocommit = True
+        lent.close()

@@ -96,8 +96,6 @@ def validation_problem(error: ValidationError) -> Response:
     # The name of the model tells where the values came from.
     if error.title.endswith(("Query", "Path")):
         errors = [{"parameter": str(location[0]), "detail": detail} for location, detail in found]
-    elif error.title.endswith("Header"):
-        errors = [{"header": str(location[0]), "detail": detail} for location, detail in found]
     else:
         errors = [{"pointer": pointer(location), "detail": detail} for location, detail in found]
     count = "1 thing is" if len(found) == 1 else f"{len(found)} things are"

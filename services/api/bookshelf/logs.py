@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import sys
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,8 +82,9 @@ class GunicornLogger(_Logger):  # type: ignore[misc]
 
 
 def _take_request_id() -> None:
-    given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    request.environ[REQUEST_ID] = given if _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+    environ = request.environ
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    environ[REQUEST_ID] = given if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _give_request_id(response: Response) -> Response:

@@ -1,13 +1,9 @@
 """How a request's body is read."""
 
-import socket
 from typing import Any
 
-from flask import Request, request
+from flask import Request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
-
-IDLE_SECONDS = 10
-"""A client that neither sends nor takes anything for this long loses its connection, so that it can't hold a thread."""
 
 
 class JSONRequest(Request):
@@ -30,10 +26,3 @@ class JSONRequest(Request):
             return self.get_data(cache=True).decode()
         except UnicodeDecodeError:
             raise BadRequest("The body is not UTF-8.") from None
-
-
-def limit_idle_time() -> None:
-    """Bound how long this request may wait for its client. Only Gunicorn tells of the socket."""
-    connection: socket.socket | None = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(IDLE_SECONDS)

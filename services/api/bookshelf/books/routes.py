@@ -2,24 +2,26 @@
 
 import hashlib
 import io
+import itertools
 import json
 import re
 from http import HTTPStatus
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlencode
 
-from flask import Response, request
-from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
+from flask import Response, request, stream_with_context
+from flask_openapi3 import APIBlueprint, Parameter, Tag
+from pydantic import Field
 from werkzeug.exceptions import UnsupportedMediaType
 
 from bookshelf import auth, database
 from bookshelf.books import queries, transfer
-from bookshelf.books.schemas import BookIn, BookPage, BookPatch, ListQuery, Schema, drop_default
+from bookshelf.books.schemas import BookIn, BookPage, BookPatch, ListQuery, Schema
 from bookshelf.errors import MEDIA_TYPE, ProblemError
 
 MAX_IMPORT_BYTES = 1024**3
+
+_IDEMPOTENCY_KEY = r"^[\x21-\x7E]{1,255}$"
 
 _MAX_ID = 2**63 - 1  # PostgreSQL's bigint.
 
@@ -40,39 +42,6 @@ class ExportQuery(Schema):
     """What to export."""
 
     format: transfer.Format = "csv"
-
-
-class EditHeader(BaseModel):
-    """Which versions of the book the client knows."""
-
-    model_config = ConfigDict(json_schema_extra={"required": ["If-Match"]})  # Its absence is a 428, not a 422.
-
-    if_match: str | SkipJsonSchema[None] = Field(
-        None,
-        alias="If-Match",
-        json_schema_extra=drop_default,
-        description="The ETag of the version that is changed, or * for whichever there is.",
-    )
-
-
-class ReadHeader(BaseModel):
-    """Which versions of the book the client has."""
-
-    if_none_match: str | SkipJsonSchema[None] = Field(
-        None, alias="If-None-Match", json_schema_extra=drop_default, description="ETags; answers 304 if one is current."
-    )
-
-
-class CreateHeader(BaseModel):
-    """Whether the request may come again."""
-
-    idempotency_key: str | SkipJsonSchema[None] = Field(
-        None,
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7E]{1,255}$",
-        json_schema_extra=drop_default,
-        description="Sent again with the same key and body within a day, the request gives the same answer again.",
-    )
 
 
 def _failures(*statuses: HTTPStatus) -> dict[int, Any]:
@@ -143,16 +112,16 @@ def list_books(query: ListQuery) -> Response:
     | _failures(*_BODY, HTTPStatus.CONFLICT),
     **_writes,
 )
-def create_book(header: CreateHeader, body: BookIn) -> Response:
+def create_book(body: BookIn) -> Response:
     """Add a book."""
     try:
-        if header.idempotency_key is None:
+        if "Idempotency-Key" not in request.headers:
             with database.statement() as cursor:
                 book, replayed = queries.create_book(cursor, body), False
         else:
             fingerprint = hashlib.sha256(request.get_data()).digest()
             with database.transaction() as cursor:
-                book, replayed = queries.create_book_once(cursor, header.idempotency_key, fingerprint, body)
+                book, replayed = queries.create_book_once(cursor, _idempotency_key(), fingerprint, body)
     except queries.DuplicateISBNError:
         raise _duplicate() from None
     except queries.KeyReusedError:
@@ -161,8 +130,11 @@ def create_book(header: CreateHeader, body: BookIn) -> Response:
             "This Idempotency-Key came before with another body: use a new key for a new request.",
             errors=[{"header": "Idempotency-Key", "detail": "came before with another body"}],
         ) from None
-    headers = {"Location": f"{request.script_root}{request.path}/{book.id}"}
-    return _book(book, HTTPStatus.CREATED, headers | ({"Idempotency-Replayed": "true"} if replayed else {}))
+    response = _book(book, HTTPStatus.CREATED)
+    response.headers["Location"] = f"{request.script_root}{request.path}/{book.id}"
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 @blueprint.get(
@@ -171,13 +143,13 @@ def create_book(header: CreateHeader, body: BookIn) -> Response:
     | {304: {"description": "Not changed since the version in If-None-Match."}}
     | _failures(HTTPStatus.NOT_FOUND),
 )
-def get_book(path: BookPath, header: ReadHeader) -> Response:
+def get_book(path: BookPath) -> Response:
     """Get one book."""
     with database.statement() as cursor:
         book = queries.get_book(cursor, path.id)
     if book is None:
         raise _not_found(path.id)
-    if header.if_none_match is not None and request.if_none_match.contains_weak(str(book.version)):
+    if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(str(book.version)):
         return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": f'"{book.version}"'})
     return _book(book)
 
@@ -187,7 +159,7 @@ def get_book(path: BookPath, header: ReadHeader) -> Response:
     responses=_success(HTTPStatus.OK, _A_BOOK, ETag=_ETAG) | _failures(*_BODY, *_EDIT, HTTPStatus.CONFLICT),
     **_writes,
 )
-def replace_book(path: BookPath, header: EditHeader, body: BookIn) -> Response:
+def replace_book(path: BookPath, body: BookIn) -> Response:
     """Replace a book: members that are left out get their defaults."""
     return _update(path.id, body.__dict__)
 
@@ -197,7 +169,7 @@ def replace_book(path: BookPath, header: EditHeader, body: BookIn) -> Response:
     responses=_success(HTTPStatus.OK, _A_BOOK, ETag=_ETAG) | _failures(*_BODY, *_EDIT, HTTPStatus.CONFLICT),
     **_writes,
 )
-def patch_book(path: BookPath, header: EditHeader, body: BookPatch) -> Response:
+def patch_book(path: BookPath, body: BookPatch) -> Response:
     """Change some members of a book, by a JSON merge patch (RFC 7396)."""
     return _update(path.id, {name: getattr(body, name) for name in body.model_fields_set})
 
@@ -207,7 +179,7 @@ def patch_book(path: BookPath, header: EditHeader, body: BookPatch) -> Response:
     responses={204: {"description": "Deleted."}} | _failures(HTTPStatus.UNAUTHORIZED, *_EDIT),
     **_writes,
 )
-def delete_book(path: BookPath, header: EditHeader) -> Response:
+def delete_book(path: BookPath) -> Response:
     """Delete a book."""
     versions = _known_versions()
     with database.statement() as cursor:
@@ -263,11 +235,15 @@ def import_books(query: ImportQuery) -> Response | dict[str, Any]:
 @blueprint.get("/books/export", responses=_success(HTTPStatus.OK, {m: "" for m in transfer.MEDIA_TYPES.values()}))
 def export_books(query: ExportQuery) -> Response:
     """Download all books, in the form that import takes."""
-    return Response(
-        transfer.export_books(query.format),
+    chunks = stream_with_context(transfer.export_books(query.format))
+    first = next(chunks, b"")  # A lost database shows here, while the answer can still be a 503.
+    response = Response(
+        itertools.chain([first], chunks),
         content_type=f"{transfer.MEDIA_TYPES[query.format]}; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="books.{query.format}"'},
     )
+    response.call_on_close(chunks.close)
+    return response
 
 
 def _update(book_id: int, values: dict[str, Any]) -> Response:
@@ -284,10 +260,21 @@ def _update(book_id: int, values: dict[str, Any]) -> Response:
     return _book(book)
 
 
-def _book(book: queries.StoredBook, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] = {}) -> Response:  # noqa: B006
-    return Response(
-        book.body, status, {"ETag": f'"{book.version}"', **headers}, content_type="application/json"
-    )
+def _book(book: queries.StoredBook, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    headers = [("ETag", f'"{book.version}"'), ("Content-Type", "application/json")]
+    return Response(book.body, status.value, headers)
+
+
+def _idempotency_key() -> str:
+    key = request.headers["Idempotency-Key"]
+    if not re.fullmatch(_IDEMPOTENCY_KEY, key):
+        detail = "should be 1 to 255 visible ASCII characters"
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST,
+            f"Idempotency-Key {detail}.",
+            errors=[{"header": "Idempotency-Key", "detail": detail}],
+        )
+    return key
 
 
 def _known_versions() -> list[int] | None:
@@ -324,3 +311,33 @@ def _duplicate() -> ProblemError:
     return ProblemError(
         HTTPStatus.CONFLICT, "Another book has this ISBN.", errors=[{"pointer": "#/isbn", "detail": detail}]
     )
+
+
+def _document_header(method: str, path: str, name: str, description: str, **schema: Any) -> None:
+    """Tell of a header in the OpenAPI document.
+
+    As a model, which flask-openapi3 offers, it would cost every request the validation of all its headers.
+    """
+    operation = getattr(blueprint.paths[f"{blueprint.url_prefix}{path}"], method)
+    required = schema.pop("required", False)
+    header = {"name": name, "in": "header", "description": description, "required": required}
+    parameter = Parameter.model_validate({**header, "schema": {"type": "string", **schema}})
+    operation.parameters = [*(operation.parameters or []), parameter]
+
+
+for _method in ("put", "patch", "delete"):
+    _document_header(
+        _method,
+        "/books/{id}",
+        "If-Match",
+        "The ETag of the version that is changed, or * for whichever there is.",
+        required=True,
+    )
+_document_header("get", "/books/{id}", "If-None-Match", "ETags that the client has; 304 if one of them is current.")
+_document_header(
+    "post",
+    "/books",
+    "Idempotency-Key",
+    "Sent again with the same key and body within a day, the request gets the same answer, and adds nothing.",
+    pattern=_IDEMPOTENCY_KEY,
+)

@@ -18,7 +18,10 @@ from pydantic.json_schema import SkipJsonSchema
 
 
 class Schema(BaseModel):
-    """Refuses members that it does not know, and renders its JSON schema once: flask-openapi3 asks at each request."""
+    """Refuses members that it does not know.
+
+    Renders its JSON schema once: flask-openapi3 asks for it at each request, which takes longer than the query.
+    """
 
     model_config = ConfigDict(extra="forbid")
 

@@ -95,22 +95,18 @@ def export_books(form: Format, progress: Callable[[int], object] = lambda books:
     """
     columns = ", ".join(COLUMNS)
     line = columns if form == "csv" else f"row_to_json((SELECT book FROM (SELECT {columns}) AS book))::text"
-    if form == "csv":
-        yield (",".join(COLUMNS) + "\r\n").encode()
-    with database.transaction(unhurried=True) as transaction:
-        with transaction.connection.cursor(name="export") as cursor:
-            cursor.itersize = 1000
-            cursor.execute(f"SELECT {line} FROM books ORDER BY id")
-            while rows := cursor.fetchmany():
-                progress(len(rows))
-                if form == "csv":
-                    text = io.StringIO()
-                    csv.writer(text).writerows(
-                        (*row[:-1], "true" if row[-1] else "false") for row in rows
-                    )
-                    yield text.getvalue().encode()
-                else:
-                    yield "".join(f"{line}\n" for (line,) in rows).encode()
+    with database.transaction(unhurried=True) as transaction, transaction.connection.cursor(name="export") as cursor:
+        cursor.execute(f"SELECT {line} FROM books ORDER BY id")
+        if form == "csv":
+            yield (",".join(COLUMNS) + "\r\n").encode()
+        while rows := cursor.fetchmany(1000):
+            progress(len(rows))
+            if form == "csv":
+                text = io.StringIO()
+                csv.writer(text).writerows((*row[:-1], "true" if row[-1] else "false") for row in rows)
+                yield text.getvalue().encode()
+            else:
+                yield "".join(f"{line}\n" for (line,) in rows).encode()
 
 
 def count_books() -> int:
