@@ -19,8 +19,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import psycopg2
-
 from bookshelf.books.queries import PageCursor
+
 from local.postgres import Server
 from local.run import API, ROOT
 
@@ -110,14 +110,18 @@ def print_requests(url: str, scratch: Path) -> None:
         "a page deep in 1,000,000": script(scratch, "deep", "GET", f"'{deep_page(url)}'"),
         "search": script(scratch, "search", "GET", f"'/api/v1/books?{SEARCHES['two words']}'"),
         "create": script(scratch, "create", "POST", "'/api/v1/books'", BODY),
-        "patch": script(scratch, "patch", "PATCH", f"'/api/v1/books/' .. math.random(1, {MANY // 2})", "'{\"read\":true}'"),
+        "patch": script(
+            scratch, "patch", "PATCH", f"'/api/v1/books/' .. math.random(1, {MANY // 2})", "'{\"read\":true}'"
+        ),
     }
     with ExitStack() as servers:
         ports = {}
         for port, (server, arguments) in enumerate(SERVERS.items(), PORT):
             servers.enter_context(gunicorn(url, arguments, port=port))
             ports[server] = port
-        seen = {operation: alternate(operation, dict.fromkeys(ports, path), ports) for operation, path in operations.items()}
+        seen = {
+            operation: alternate(operation, dict.fromkeys(ports, path), ports) for operation, path in operations.items()
+        }
     print("\n| request | API: requests/s | p50 | p99 | ceiling: requests/s | p50 | p99 | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for operation in operations:
@@ -137,7 +141,9 @@ def print_growth(urls: dict[str, str], scratch: Path) -> None:
             servers.enter_context(gunicorn(urls[name], [], port=port))
             ports[name] = port
         seen = {
-            request: alternate(request, {name: script(scratch, name, "GET", f"'{paths[name]}'") for name in paths}, ports)
+            request: alternate(
+                request, {name: script(scratch, name, "GET", f"'{paths[name]}'") for name in paths}, ports
+            )
             for request, paths in requests.items()
         }
     print(f"\n| request | p50 in {FEW:,} | p50 in {MANY:,} | times |")
@@ -158,7 +164,7 @@ BODY = """'{"title":"Book ' .. math.random(1, 1000000000) .. '","author":"Somebo
 
 def write_books(path: Path, count: int) -> None:
     """A file of `count` invented books, the same at each run, whose words are spread as in a language (Zipf)."""
-    source = random.Random(7)  # noqa: S311
+    source = random.Random(7)
     syllables = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "an", "er", "il")]
     words = sorted({"".join(source.choices(syllables, k=source.choice((2, 3, 3, 4)))) for _ in range(50_000)})
     source.shuffle(words)
@@ -166,7 +172,16 @@ def write_books(path: Path, count: int) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("title", "author", "description", "isbn", "published_year", "read"))
-        writer.writerow(("The Left Hand of Darkness", "Ursula K. Le Guin", "An envoy on a world without fixed sexes.", "", 1969, "false"))
+        writer.writerow(
+            (
+                "The Left Hand of Darkness",
+                "Ursula K. Le Guin",
+                "An envoy on a world without fixed sexes.",
+                "",
+                1969,
+                "false",
+            )
+        )
         for number in range(1, count):
             chosen = source.choices(words, cum_weights=weights, k=12)
             title = " ".join(chosen[:4]).title() + (" Common" if number % 50 == 0 else "")
@@ -207,12 +222,12 @@ def bare_copy(url: str, path: Path) -> None:
 
 def send_file(path: Path) -> None:
     """Import `path` through the API, streamed."""
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         f"http://127.0.0.1:{PORT}/api/v1/books/import",
         data=path.open("rb"),
         headers={"Content-Type": "text/csv", "Content-Length": str(path.stat().st_size)},
     )
-    with urllib.request.urlopen(request, timeout=1800) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=1800) as response:
         response.read()
 
 
@@ -248,7 +263,7 @@ def gunicorn(url: str, arguments: list[str], *, port: int = PORT, workers: int =
         for _ in range(100):
             time.sleep(0.1)
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/books?limit=1").read()  # noqa: S310
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/books?limit=1").read()
                 break
             except OSError:
                 continue
@@ -279,7 +294,16 @@ def script(scratch: Path, name: str, method: str, path: str, body: str | None = 
 
 def load(path: Path, port: int) -> Load:
     """Have wrk send the requests of a script for SECONDS."""
-    command = ["wrk", "--latency", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(path), f"http://127.0.0.1:{port}/"]
+    command = [
+        "wrk",
+        "--latency",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{SECONDS}s",
+        "-s",
+        str(path),
+        f"http://127.0.0.1:{port}/",
+    ]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"bookshelf: the load of {path.name} failed:\n{output}")

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from psycopg2.pool import ThreadedConnectionPool
-
 from bookshelf.books import queries
 from bookshelf.books.schemas import BookIn, ListQuery
+from psycopg2.pool import ThreadedConnectionPool
 
 _pool: ThreadedConnectionPool | None = None
 _pool_lock = threading.Lock()

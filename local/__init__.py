@@ -1,0 +1,1 @@
+"""What runs Bookshelf on a laptop, with nothing installed but Python."""

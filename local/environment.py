@@ -7,17 +7,20 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements-dev.lock"
 
 
-def fail(reason):
+def fail(reason: str) -> NoReturn:
+    """End with one line."""
     sys.exit("bookshelf: " + reason)
 
 
-def main():
+def main() -> None:
+    """Make .venv, if it is not there as the lock file says."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         fail(
             "Python 3.11, 3.12 or 3.13 is needed, and this is {}.{}: make PYTHON=python3.13 ...".format(
@@ -37,10 +40,10 @@ def main():
     try:
         venv.create(VENV, clear=True, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        fail("can't make {}: {}".format(VENV, error))
+        fail(f"can't make {VENV}: {error}")
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     if subprocess.call([*pip, "--require-hashes", "--only-binary=:all:", "-r", str(LOCK)]):
-        fail("pip could not install {}, see above: is the package index reachable?".format(LOCK.name))
+        fail(f"pip could not install {LOCK.name}, see above: is the package index reachable?")
     complete.write_text(made_of)
 
 

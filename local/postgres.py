@@ -67,14 +67,14 @@ class Server:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         with self.log.open("ab") as log:
             started_at = log.tell()
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [*self._as_user, str(self._binaries / "postgres"), "-D", str(self.data), *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is for the server in front, which stops this one last.
             )
-        self._wait(started_at)
+        self._wait(process, started_at)
 
     def stop(self) -> None:
         """Stop the server, ending its connections, and wait until it is gone."""
@@ -130,10 +130,12 @@ class Server:
         unfinished.mkdir(mode=0o700)
         os.chown(unfinished, self._user.pw_uid, self._user.pw_gid)
         made = subprocess.run(
-            [*self._as_user, str(self._binaries / "initdb"), "-D", str(unfinished), "-U", "bookshelf"]
-            # Folded and sorted alike on every machine, whatever its locales.
-            + ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            + ["--auth=trust", "--no-instructions"],
+            [
+                *(*self._as_user, str(self._binaries / "initdb"), "-D", str(unfinished), "-U", "bookshelf"),
+                # Sorted and folded alike on every machine, whatever its locales.
+                *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+                *("--auth=trust", "--no-instructions"),
+            ],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -142,11 +144,10 @@ class Server:
             raise PostgresError(f"initdb failed: {(made.stderr or made.stdout).strip().splitlines()[-1]}")
         unfinished.rename(self.data)
 
-    def _wait(self, started_at: int) -> None:
-        assert self._process
+    def _wait(self, process: subprocess.Popen[bytes], started_at: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise PostgresError(
                     f"PostgreSQL can't start on {self.data}: {self._last_words(started_at)} (log: {self.log}; "
                     "to begin again with an empty catalogue, move that folder away)"
@@ -156,7 +157,7 @@ class Server:
                 break
             except psycopg2.OperationalError:
                 if time.monotonic() > deadline:
-                    self._process.kill()
+                    process.kill()
                     raise PostgresError(
                         f"PostgreSQL does not answer after {START_SECONDS} s (log: {self.log})"
                     ) from None
@@ -185,7 +186,7 @@ class Server:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """The address of a server on `folder`: the one that another `make` of ours runs, else a new one, stopped at the end.
+    """The address of a server on `folder`: the one that another `make` runs, or a new one that is stopped at the end.
 
     Raises:
         PostgresError: it can't start.

@@ -15,12 +15,10 @@ from pathlib import Path
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="bookshelf-metrics-"))
 
 import gunicorn.util
-from prometheus_client import multiprocess
-
 from bookshelf import health
 from bookshelf.errors import ProblemError, problem
 from bookshelf.settings import SettingsError, load_settings
-
+from prometheus_client import multiprocess
 
 IDLE_SECONDS = 10
 
@@ -53,7 +51,7 @@ threads = settings.threads
 preload_app = True  # A mistake stops the start once, before any worker, and workers share memory.
 keepalive = 75  # Longer than a load balancer keeps an idle connection (ALB: 60 s), so that it is the one to close.
 graceful_timeout = 25
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # A heartbeat must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - A heartbeat must not wait for a disk.
 control_socket_disable = True
 forwarded_allow_ips = ""  # Proxies are trusted by PROXY_HOPS alone.
 logger_class = "bookshelf.logs.GunicornLogger"

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg2
+import psycopg2.extensions
 from flask_sqlalchemy import SQLAlchemy
-from psycopg2.extensions import connection as PsycopgConnection
-from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
+
+PsycopgConnection = psycopg2.extensions.connection
+Cursor = psycopg2.extensions.cursor
 
 STATEMENT_SECONDS = 2.0
 """PostgreSQL itself ends a statement after this long, and the request gets 503."""
@@ -82,14 +83,14 @@ class _Deadlines:
         self._overdue_at[connection] = time.monotonic() + UNANSWERED_SECONDS
 
     def end(self, connection: PsycopgConnection) -> None:
-        self._overdue_at.pop(connection, None)
+        self._overdue_at.pop(connection, 0)
 
     def _watch(self) -> None:
         while True:
             time.sleep(0.2)
             now = time.monotonic()
             for connection, overdue_at in list(self._overdue_at.items()):
-                if overdue_at < now and self._overdue_at.pop(connection, None):
+                if overdue_at < now and self._overdue_at.pop(connection, 0):
                     try:
                         duplicate = os.dup(connection.fileno())
                     except (psycopg2.InterfaceError, OSError):

@@ -120,9 +120,7 @@ def _no_database(error: Exception) -> Response:
 
 def _bug(error: Exception) -> Response:
     current_app.logger.error("unexpected error", exc_info=error)
-    return problem(
-        ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error, logged with the X-Request-ID.")
-    )
+    return problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "An unexpected error, logged with the X-Request-ID."))
 
 
 def register(app: Flask) -> None:

@@ -26,6 +26,7 @@ class JSONFormatter(logging.Formatter):
     """Renders a record as one JSON object; an exception keeps its traceback in a member of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line."""
         line = {
             "time": _now(),
             "level": record.levelname.lower(),
@@ -56,6 +57,7 @@ class GunicornLogger(_Logger):  # type: ignore[misc]
     """
 
     def setup(self, cfg: Any) -> None:
+        """Send Gunicorn's messages where ours go."""
         self.cfg = cfg
         configure(cfg.loglevel)
         self.loglevel = logging.getLogger().level
@@ -64,6 +66,7 @@ class GunicornLogger(_Logger):  # type: ignore[misc]
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
+        """Write the access line of a request that has been answered."""
         line = json.dumps(
             {
                 "time": _now(),

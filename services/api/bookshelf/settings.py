@@ -66,7 +66,7 @@ class Settings(BaseModel, hide_input_in_errors=True, frozen=True, arbitrary_type
     @classmethod
     def _sha256(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(not re.fullmatch(r"[0-9a-fA-F]{64}", token) for token in value):
-            raise ValueError("should be SHA-256 hashes of 64 hexadecimal digits: printf %s \"$TOKEN\" | sha256sum")
+            raise ValueError('should be SHA-256 hashes of 64 hexadecimal digits: printf %s "$TOKEN" | sha256sum')
         return tuple(token.lower() for token in value)
 
 

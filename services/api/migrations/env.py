@@ -1,9 +1,8 @@
 """Runs the migrations, one process at a time."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
-
 from bookshelf.database import db
+from sqlalchemy import create_engine, text
 
 LOCK = 0x626F6F6B  # "book": any number of replicas may start at once, and one migrates while the others wait.
 

@@ -1,6 +1,5 @@
 """`flask books`: import and export of files."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +18,9 @@ _format = click.option(
 )
 
 
-@click.group(help="Import and export books.")
+@click.group()
 def books() -> None:
-    pass
+    """Import and export books."""
 
 
 class _Progress:
@@ -44,15 +43,15 @@ class _Progress:
 def import_books(file: Path, dry_run: bool, form: transfer.Format | None) -> None:
     """Add all books of FILE (CSV or JSON Lines), or none if any line is bad."""
     chosen = form or _form(file)
-    with file.open("rb") as stream, _bar(os.path.getsize(file), "Reading") as bar:
+    with file.open("rb") as stream, _bar(file.stat().st_size, "Reading") as bar:
         try:
             report = transfer.import_books(_Progress(stream, bar), chosen, dry_run=dry_run)  # type: ignore[arg-type]
         except (transfer.BadHeaderError, DuplicateISBNError, OperationalError) as error:
             raise click.ClickException(_reason(error)) from None
     if report.bad_lines:
-        for error in report.errors[:_MOST_PRINTED]:
-            member = f" {str(error['pointer']).removeprefix('#/')}:" if "pointer" in error else ""
-            click.echo(f"{file}:{error['line']}:{member} {error['detail']}", err=True)
+        for bad in report.errors[:_MOST_PRINTED]:
+            member = f" {str(bad['pointer']).removeprefix('#/')}:" if "pointer" in bad else ""
+            click.echo(f"{file}:{bad['line']}:{member} {bad['detail']}", err=True)
         raise click.ClickException(f"{report.bad_lines} of {report.lines} lines are bad; nothing was imported.")
     click.echo(f"All {report.lines} lines are good." if dry_run else f"Imported {report.imported} books.")
 

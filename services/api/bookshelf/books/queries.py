@@ -260,7 +260,9 @@ def create_book_once(cursor: Cursor, key: str, fingerprint: bytes, book: BookIn)
             raise KeyReusedError
         return StoredBook(book_id, 1, body), True
     created = create_book(cursor, book)
-    cursor.execute("UPDATE idempotency_keys SET book_id = %s, body = %s WHERE key = %s", (created.id, created.body, key))
+    cursor.execute(
+        "UPDATE idempotency_keys SET book_id = %s, body = %s WHERE key = %s", (created.id, created.body, key)
+    )
     cursor.execute(
         """DELETE FROM idempotency_keys WHERE key IN (
             SELECT key FROM idempotency_keys WHERE created_at < now() - interval '1 day'

@@ -27,7 +27,8 @@ class Schema(BaseModel):
 
     @classmethod
     @cache
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """As pydantic's."""
         return super().model_json_schema(*args, **kwargs)
 
 
@@ -38,7 +39,7 @@ def isbn13(value: str) -> str:
         ValueError: wrong length, digits or check digit.
     """
     try:
-        return stdnum.isbn.to_isbn13(stdnum.isbn.validate(value))
+        return str(stdnum.isbn.to_isbn13(stdnum.isbn.validate(value)))
     except stdnum.exceptions.InvalidChecksum:
         raise ValueError("is not an ISBN: its check digit is wrong, compare it with the book") from None
     except stdnum.exceptions.ValidationError:

@@ -36,7 +36,7 @@ class Report(BaseModel):
     """What an import did, or with `dry_run` would have done. With any bad line, nothing was imported."""
 
     dry_run: bool
-    lines: int = Field(0, description="Books in the file, good or bad.")
+    lines: int = Field(default=0, description="Books in the file, good or bad.")
     imported: int = 0
     bad_lines: int = 0
     errors: list[dict[str, object]] = []
@@ -69,7 +69,9 @@ def import_books(stream: BinaryIO, form: Format, *, dry_run: bool) -> Report:
         reader = _CSVReader(_valid(books, report))
         try:
             cursor.copy_expert(
-                "COPY incoming FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL (description))", reader, size=_CHUNK
+                "COPY incoming FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL (description))",
+                reader,  # type: ignore[arg-type]
+                size=_CHUNK,
             )
         except psycopg2.errors.QueryCanceled:
             raise reader.error or RuntimeError("the COPY of an import was cancelled") from None
@@ -160,7 +162,7 @@ def _csv_books(stream: BinaryIO) -> Iterator[tuple[int, BookIn | ValidationError
 
     def texts() -> Iterator[str]:
         nonlocal position
-        for position, line in numbered:
+        for position, line in numbered:  # noqa: B007
             if isinstance(line, _BadLineError):
                 raise line
             yield line
@@ -232,7 +234,7 @@ class _CSVReader:
         self.error: Exception | None = None
         """What went wrong while reading; psycopg2 itself only tells that the COPY was cancelled."""
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = _CHUNK, /) -> bytes:
         """At least `size` characters where there are so many, and whole rows."""
         text = io.StringIO()
         write = csv.writer(text).writerow
