@@ -20,8 +20,8 @@ test: venv ## Everything that needs no cluster: style, types and tests, in about
 	@$(BIN)/mypy
 	@$(BIN)/pytest
 
-bench: venv ## Measure the API against a bare WSGI function (about ten minutes; needs wrk)
-	@$(BIN)/python -m benchmarks
+bench: venv ## Measure the API against a bare WSGI function (about ten minutes; needs Linux and wrk)
+	@PYTHONPATH=services/api $(BIN)/python -m benchmarks
 
 format: venv ## Rewrite the Python code in the project's style
 	@$(BIN)/ruff check --fix .

@@ -53,7 +53,7 @@ class Load(NamedTuple):
 def main() -> None:
     """Run everything, in about ten minutes."""
     if not shutil.which("wrk"):
-        sys.exit("bookshelf: make bench loads the servers with wrk: apt install wrk, or brew install wrk")
+        sys.exit("bookshelf: make bench loads the servers with wrk: apt install wrk")
     with tempfile.TemporaryDirectory(prefix="bookshelf-bench-") as folder:
         scratch = Path(folder)
         server = Server(scratch, settings={"shared_buffers": "1GB", "max_wal_size": "4GB"})

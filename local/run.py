@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.run", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder of the database (default: .data)")
-    parser.add_argument("command", nargs="*", help="run this on the database instead of the server")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="run this on the database instead of the server")
     arguments = parser.parse_args()
     if not arguments.command and is_taken(arguments.port):
         return fail(f"port {arguments.port} is in use: stop what uses it, or make run PORT={arguments.port + 1}")

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg2
 import pytest
 import requests
-from flask.testing import FlaskClient
-
 from bookshelf import create_app
 from bookshelf.settings import Settings
+from flask.testing import FlaskClient
+
 from local.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,5 +138,3 @@ def execute(database_url: str, statement: str) -> list[tuple[Any, ...]]:
         rows = cursor.fetchall() if cursor.description else []
     connection.close()
     return rows
-
-

@@ -154,7 +154,9 @@ def test_search_can_be_sorted_and_filtered(shelf: FlaskClient) -> None:
     assert titles(shelf, q="darkness", year_min=1900) == ["The Left Hand of Darkness"]
 
 
-@pytest.mark.parametrize("words", ["xyzzy", "-", "!!!", "'", "\\", "a:b & | !", '"', "()", ":*", "% _", "   ", "-darkness"])
+@pytest.mark.parametrize(
+    "words", ["xyzzy", "-", "!!!", "'", "\\", "a:b & | !", '"', "()", ":*", "% _", "   ", "-darkness"]
+)
 def test_search_takes_any_text(shelf: FlaskClient, words: str) -> None:
     assert shelf.get(BOOKS, query_string={"q": words}).status_code == 200
 
@@ -180,7 +182,9 @@ def test_a_cursor_of_another_order_is_refused(shelf: FlaskClient) -> None:
     ("sort", "index"),
     [("title", "title"), ("author", "author"), ("year", "year"), ("-year", "year_down"), ("-created", "created")],
 )
-def test_a_page_is_read_from_an_index_not_sorted(app: Any, shelf: FlaskClient, database_url: str, sort: str, index: str) -> None:
+def test_a_page_is_read_from_an_index_not_sorted(
+    app: Any, shelf: FlaskClient, database_url: str, sort: str, index: str
+) -> None:
     """Keyset pagination costs the same at any depth only if the order comes from an index."""
     from bookshelf.books import queries
     from bookshelf.books.schemas import ListQuery

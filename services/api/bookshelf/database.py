@@ -22,7 +22,7 @@ STATEMENT_SECONDS = 2.0
 """PostgreSQL itself ends a statement after this long, and the request gets 503."""
 
 UNANSWERED_SECONDS = 2.5
-"""A connection on which nothing came back for this long is cut: the server is frozen or the network is gone."""
+"""A connection that a request holds for longer than this is cut: the server is frozen or the network is gone."""
 
 
 class Base(DeclarativeBase):

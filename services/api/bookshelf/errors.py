@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 import sqlalchemy.exc
 from flask import Flask, Response, current_app, request
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -109,6 +110,10 @@ def _http_problem(error: HTTPException) -> Response:
     return problem(ProblemError(status, detail or status.phrase, headers=headers))
 
 
+def _bad_chunks(error: ParseException) -> Response:
+    return problem(ProblemError(HTTPStatus.BAD_REQUEST, f"The body is not what its headers say: {error}"))
+
+
 def _no_database(error: Exception) -> Response:
     current_app.logger.error("no answer from the database: %s", str(error).strip().splitlines()[0])
     return problem(
@@ -127,6 +132,7 @@ def register(app: Flask) -> None:
     """Have `app` answer every failure with a problem document."""
     app.register_error_handler(ProblemError, problem)
     app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(ParseException, _bad_chunks)
     for lost in (psycopg2.OperationalError, psycopg2.InterfaceError, sqlalchemy.exc.TimeoutError):
         app.register_error_handler(lost, _no_database)
     app.register_error_handler(sqlalchemy.exc.DBAPIError, _no_database)

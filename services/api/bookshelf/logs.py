@@ -76,7 +76,7 @@ class GunicornLogger(_Logger):  # type: ignore[misc]
                 "client": environ.get("REMOTE_ADDR"),
                 "method": environ.get("REQUEST_METHOD"),
                 "path": environ.get("PATH_INFO"),
-                "status": resp.status_code,
+                "status": int(resp.status.split()[0]),
                 "bytes": resp.sent,
                 "seconds": round(request_time.total_seconds(), 6),
             }

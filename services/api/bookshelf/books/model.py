@@ -6,7 +6,7 @@ functions, triggers and the expressions of constraints.
 
 from datetime import datetime
 
-from sqlalchemy import Computed, Identity, Index, LargeBinary, Text, func, text
+from sqlalchemy import BigInteger, Computed, DateTime, Identity, Index, LargeBinary, Text, func, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,15 +18,15 @@ class Book(db.Model):  # type: ignore[name-defined,misc]
 
     __tablename__ = "books"
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     title: Mapped[str] = mapped_column(Text)
     author: Mapped[str] = mapped_column(Text)
     description: Mapped[str] = mapped_column(Text, server_default="")
     isbn: Mapped[str | None] = mapped_column(Text, unique=True)
     published_year: Mapped[int | None] = mapped_column()
     read: Mapped[bool] = mapped_column(server_default=text("false"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     version: Mapped[int] = mapped_column(server_default="1")
     title_key: Mapped[str] = mapped_column(Text(collation="C"), Computed("left(fold(title), 64)"))
     author_key: Mapped[str] = mapped_column(Text(collation="C"), Computed("left(fold(author), 64)"))
@@ -58,8 +58,8 @@ class IdempotencyKey(db.Model):  # type: ignore[name-defined,misc]
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    book_id: Mapped[int | None]
+    book_id: Mapped[int | None] = mapped_column(BigInteger)
     body: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
     __table_args__ = (Index("idempotency_keys_created_idx", "created_at"),)

@@ -6,6 +6,7 @@ takes half the time that Python needs (docs/performance.md).
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +20,10 @@ _MEMBERS = "id, title, author, description, isbn, published_year, read, created_
 
 MOST_RANKED = 10_000
 """A search ranks this many of the books that it matches, the newest; so a common word takes no longer than others."""
+
+
+_OPERATORS = r'(^|\s)-|"|\sor\s'
+"""Where these stand in a search, its words are meant as they are."""
 
 
 class StoredBook(NamedTuple):
@@ -162,7 +167,8 @@ def list_books(cursor: Cursor, query: ListQuery) -> Page:
     if after and (after.sort != wanted or (after.words and not query.q)):
         raise BadCursorError
     page = _page(cursor, query, wanted, after, after.words if after else None)
-    if query.q and not page.items and not after and (corrected := _corrected(cursor, query.q)):
+    may_correct = query.q and not page.items and not after and not re.search(_OPERATORS, query.q)
+    if may_correct and (corrected := _corrected(cursor, query.q or "")):
         page = _page(cursor, query, wanted, None, corrected)
     return page
 
@@ -192,8 +198,10 @@ def _page(cursor: Cursor, query: ListQuery, sort: str, after: PageCursor | None,
     parameters = {**query.__dict__, "words": words, **({"key": after.key, "id": after.id} if after else {})}
     try:
         cursor.execute(sql, parameters)
-    except psycopg2.DataError:
-        raise BadCursorError from None
+    except (psycopg2.DataError, psycopg2.errors.SyntaxError, UnicodeEncodeError):
+        if after:  # Not a cursor of ours.
+            raise BadCursorError from None
+        raise
     rows = cursor.fetchall()
     last = rows[query.limit - 1] if len(rows) > query.limit else None
     return Page(

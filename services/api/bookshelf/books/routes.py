@@ -291,7 +291,7 @@ def _known_versions() -> list[int] | None:
         )
     if request.if_match.star_tag:
         return None
-    return [int(tag) for tag in request.if_match.as_set() if re.fullmatch(r"[0-9]{1,18}", tag)]
+    return [int(tag) for tag in request.if_match.as_set() if tag and re.fullmatch(r"[0-9]{1,18}", tag)]
 
 
 def _stale(error: queries.StaleVersionError) -> ProblemError:

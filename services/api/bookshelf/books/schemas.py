@@ -9,6 +9,7 @@ import stdnum.isbn
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -46,6 +47,11 @@ def isbn13(value: str) -> str:
         raise ValueError("is not an ISBN: it should have 10 or 13 digits and begin with 978 or 979 if 13") from None
 
 
+def _whole(value: object) -> object:
+    """JSON knows no integers: 1969.0 is 1969 (JSON Schema, "integer")."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _a_year(value: int) -> int:
     if value == 0:
         raise ValueError("there is no year 0: 1 BC is -1")
@@ -69,6 +75,7 @@ ISBN = Annotated[
 ]
 Year = Annotated[
     int,
+    BeforeValidator(_whole),
     Field(ge=-5000, le=2100),
     AfterValidator(_a_year),
     WithJsonSchema({"type": "integer", "minimum": -5000, "maximum": 2100, "not": {"const": 0}}),
@@ -138,6 +145,9 @@ Sort = Literal["title", "-title", "author", "-author", "year", "-year", "created
 QueryText = Annotated[str, StringConstraints(max_length=200, pattern=_NO_NUL)]
 
 
+YearBound = Annotated[int, Field(ge=-5000, le=2100)]
+
+
 class ListQuery(Schema):
     """Which books to list, and in which order."""
 
@@ -152,11 +162,11 @@ class ListQuery(Schema):
         None, json_schema_extra=drop_default, description="Words of the author's name. Case and accents don't matter."
     )
     read: bool | SkipJsonSchema[None] = Field(None, json_schema_extra=drop_default)
-    year_min: int | SkipJsonSchema[None] = Field(
-        None, ge=-5000, le=2100, json_schema_extra=drop_default, description="Published in this year or later."
+    year_min: YearBound | SkipJsonSchema[None] = Field(
+        None, json_schema_extra=drop_default, description="Published in this year or later."
     )
-    year_max: int | SkipJsonSchema[None] = Field(
-        None, ge=-5000, le=2100, json_schema_extra=drop_default, description="Published in this year or before."
+    year_max: YearBound | SkipJsonSchema[None] = Field(
+        None, json_schema_extra=drop_default, description="Published in this year or before."
     )
     sort: Sort | SkipJsonSchema[None] = Field(
         None,

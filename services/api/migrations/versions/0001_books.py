@@ -73,9 +73,9 @@ CREATE TRIGGER remember_words_of_new AFTER INSERT ON books
 CREATE TRIGGER remember_words_of_changed AFTER UPDATE ON books
     REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION remember_words();
 
--- What a person typed, as a query: words, "a phrase", -not, or; the last word may be unfinished.
+-- What a person typed, as a query: words, "a phrase", -not, or. The last may be unfinished, if a plain word.
 CREATE FUNCTION typed_query(typed text) RETURNS tsquery LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT CASE WHEN query::text = '' THEN query ELSE (query::text || ':*')::tsquery END
+    SELECT CASE WHEN query::text ~ '(^|& |[|] )''([^'']|'''')+''$' THEN (query::text || ':*')::tsquery ELSE query END
     FROM websearch_to_tsquery('pg_catalog.simple', public.fold(typed)) AS query
 $$;
 
