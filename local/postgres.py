@@ -65,16 +65,24 @@ class Server:
             )
         options = {"unix_socket_directories": str(self.sockets), "listen_addresses": "", **self._settings}
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        with self.log.open("ab") as log:
-            started_at = log.tell()
-            process = self._process = subprocess.Popen(
-                [*self._as_user, str(self._binaries / "postgres"), "-D", str(self.data), *arguments],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C in the terminal is for the server in front, which stops this one last.
-            )
-        self._wait(process, started_at)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with self.log.open("ab") as log:
+                started_at = log.tell()
+                process = self._process = subprocess.Popen(
+                    [*self._as_user, str(self._binaries / "postgres"), "-D", str(self.data), *arguments],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the server in front, which stops this one last.
+                )
+            try:
+                return self._wait(process, started_at)
+            except PostgresError:
+                # After a crash, the dead server's children take a moment to go.
+                if "shared memory block" not in self._new_lines(started_at) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop the server, ending its connections, and wait until it is gone."""
@@ -169,8 +177,11 @@ class Server:
                 cursor.execute("CREATE DATABASE bookshelf")
         connection.close()
 
+    def _new_lines(self, started_at: int) -> str:
+        return self.log.read_bytes()[started_at:].decode(errors="replace")
+
     def _last_words(self, started_at: int) -> str:
-        lines = self.log.read_bytes()[started_at:].decode(errors="replace").splitlines()
+        lines = self._new_lines(started_at).splitlines()
         for line in lines:
             if "FATAL:" in line or "PANIC:" in line or "error:" in line:
                 return line.split(": ", 1)[-1].strip()

@@ -64,18 +64,22 @@ def free_port() -> int:
 class Gunicorn:
     """The service as in production, on a port of its own."""
 
-    def __init__(self, database_url: str, log: Path, **settings: str) -> None:
+    def __init__(self, database_url: str, log: Path, *, host: str = "127.0.0.1", **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        settings = {"BIND": f"127.0.0.1:{self.port}", "WEB_CONCURRENCY": "2"} | settings
+        settings = {"BIND": f"{host}:{self.port}", "WEB_CONCURRENCY": "2"} | settings
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["gunicorn"], cwd=API, env=environment(database_url, **settings), stdout=output, stderr=output
             )
 
     def __enter__(self) -> "Gunicorn":
-        wait_until(lambda: requests.get(f"{self.url}/livez", timeout=5).ok)
+        try:
+            wait_until(lambda: requests.get(f"{self.url}/livez", timeout=5).ok)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,6 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import PoolProxiedConnection
 
 PsycopgConnection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
@@ -69,7 +70,7 @@ class _Deadlines:
     """
 
     def __init__(self) -> None:
-        self._overdue_at: dict[PsycopgConnection, float] = {}
+        self._overdue_at: dict[PsycopgConnection, tuple[float, Engine]] = {}
         self._watched_pid = 0
         self._lock = threading.Lock()
 
@@ -80,26 +81,44 @@ class _Deadlines:
                     self._watched_pid = os.getpid()
                     self._overdue_at.clear()
                     threading.Thread(target=self._watch, name="database-deadlines", daemon=True).start()
-        self._overdue_at[connection] = time.monotonic() + UNANSWERED_SECONDS
+        self._overdue_at[connection] = time.monotonic() + UNANSWERED_SECONDS, db.engine
 
     def end(self, connection: PsycopgConnection) -> None:
-        self._overdue_at.pop(connection, 0)
+        self._overdue_at.pop(connection, None)
 
     def _watch(self) -> None:
         while True:
             time.sleep(0.2)
             now = time.monotonic()
-            for connection, overdue_at in list(self._overdue_at.items()):
-                if overdue_at < now and self._overdue_at.pop(connection, 0):
+            for connection, (overdue_at, engine) in list(self._overdue_at.items()):
+                if overdue_at < now and self._overdue_at.pop(connection, (0, engine))[0]:
                     try:
                         duplicate = os.dup(connection.fileno())
                     except (psycopg2.InterfaceError, OSError):
                         continue  # Closed in the meantime.
                     with socket.socket(fileno=duplicate) as connected:
                         connected.shutdown(socket.SHUT_RDWR)
+                    _give_up_for_a_while(engine)
 
 
 _deadlines = _Deadlines()
+_hopeless_until: dict[Engine, float] = {}
+
+
+def _give_up_for_a_while(engine: Engine) -> None:
+    """Spare the requests that wait for a thread the time that this one lost: they get their 503 at once."""
+    _hopeless_until[engine] = time.monotonic() + 1
+
+
+def _lend() -> PoolProxiedConnection:
+    engine = db.engine
+    if time.monotonic() < _hopeless_until.get(engine, 0):
+        raise psycopg2.OperationalError("it did not answer a moment ago")
+    try:
+        return engine.raw_connection()
+    except psycopg2.OperationalError:
+        _give_up_for_a_while(engine)
+        raise
 
 
 def _refuse_closed(connection: PsycopgConnection, _record: object, _proxy: object) -> None:
@@ -122,7 +141,7 @@ def statement() -> Iterator[Cursor]:
     Raises:
         psycopg2.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError: no database.
     """
-    lent = db.engine.raw_connection()
+    lent = _lend()
     connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
     _deadlines.start(connection)
     try:
@@ -145,7 +164,7 @@ def transaction(*, unhurried: bool = False) -> Iterator[Cursor]:
     Raises:
         As `statement`.
     """
-    lent = db.engine.raw_connection()
+    lent = _lend()
     connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
     connection.autocommit = False
     if not unhurried:

@@ -194,7 +194,7 @@ def delete_book(path: BookPath) -> Response:
 
 @blueprint.post(
     "/books/import",
-    responses=_success(HTTPStatus.OK, {"application/json": "Report"}) | _failures(*_BODY, HTTPStatus.CONFLICT),
+    responses={HTTPStatus.OK.value: transfer.Report} | _failures(*_BODY, HTTPStatus.CONFLICT),
     openapi_extensions={
         "requestBody": {
             "required": True,
