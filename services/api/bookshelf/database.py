@@ -23,7 +23,7 @@ STATEMENT_SECONDS = 2.0
 """PostgreSQL itself ends a statement after this long, and the request gets 503."""
 
 UNANSWERED_SECONDS = 2.5
-"""A connection that a request holds for longer than this is cut: the server is frozen or the network is gone."""
+"""A connection that leaves a statement without an answer for this long is cut: server frozen, or network gone."""
 
 
 class Base(DeclarativeBase):
@@ -102,6 +102,16 @@ class _Deadlines:
 
 
 _deadlines = _Deadlines()
+
+
+class _ImpatientCursor(Cursor):
+    """Gives each statement a deadline of its own; PostgreSQL's own limit comes first, if it is alive."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        _deadlines.start(self.connection)
+        super().execute(query, vars)
+
+
 _hopeless_until: dict[Engine, float] = {}
 
 
@@ -143,9 +153,8 @@ def statement() -> Iterator[Cursor]:
     """
     lent = _lend()
     connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
-    _deadlines.start(connection)
     try:
-        with connection.cursor() as cursor:
+        with connection.cursor(cursor_factory=_ImpatientCursor) as cursor:
             yield cursor
     finally:
         _deadlines.end(connection)
@@ -167,10 +176,9 @@ def transaction(*, unhurried: bool = False) -> Iterator[Cursor]:
     lent = _lend()
     connection: PsycopgConnection = lent.dbapi_connection  # type: ignore[assignment]
     connection.autocommit = False
-    if not unhurried:
-        _deadlines.start(connection)
+    factory = Cursor if unhurried else _ImpatientCursor
     try:
-        with connection, connection.cursor() as cursor:
+        with connection, connection.cursor(cursor_factory=factory) as cursor:
             if unhurried:
                 cursor.execute("SET LOCAL statement_timeout = 0")
             yield cursor
