@@ -305,6 +305,7 @@ def load(path: Path, port: int) -> Load:
         f"http://127.0.0.1:{port}/",
     ]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    time.sleep(0.3)  # wrk leaves requests behind, which are not the next turn's.
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"bookshelf: the load of {path.name} failed:\n{output}")
     units = {"us": 0.001, "ms": 1.0, "s": 1000.0}

@@ -127,7 +127,7 @@ _FILTERS = {
 }
 
 # For each word, itself, its neighbours by trigrams, and it with two letters exchanged, which trigrams don't see in a
-# short word ("Giun" and "Guin" share only the first letter).
+# short word ("Giun" and "Guin" share only the first letter). Of up to three letters, too many words are neighbours.
 _NEAREST_WORDS = """
 SELECT typed, array_agg(DISTINCT near.word)
 FROM unnest(tsvector_to_array(to_tsvector('simple', fold(%(q)s)))) AS typed, LATERAL (
@@ -135,7 +135,7 @@ FROM unnest(tsvector_to_array(to_tsvector('simple', fold(%(q)s)))) AS typed, LAT
     UNION ALL
     (SELECT word FROM (
         SELECT word, similarity(word, typed) AS likeness, max(similarity(word, typed)) OVER () AS best
-        FROM words WHERE word %% typed
+        FROM words WHERE char_length(typed) > 3 AND word %% typed
     ) AS similar_words WHERE likeness >= best - 0.1 ORDER BY likeness DESC, word LIMIT 5)
     UNION ALL
     SELECT word FROM words WHERE word = ANY (ARRAY(
