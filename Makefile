@@ -18,6 +18,7 @@ test: venv ## Everything that needs no cluster: style, types and tests, in about
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/pytest
 
 bench: venv ## Measure the API against a bare WSGI function (about ten minutes; needs Linux and wrk)
