@@ -14,12 +14,12 @@ run: venv ## Serve the API on http://127.0.0.1:8000 (PORT=8001 for another) with
 seed: venv ## Import data/books.csv, several hundred real books
 	@$(BIN)/python -m local.run flask books import data/books.csv
 
-test: venv ## Everything that needs no cluster: style, types and tests, in about a minute
+test: venv ## Everything that needs no cluster: style, types and tests, in under two minutes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/shellcheck .ci/run
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 bench: venv ## Measure the API against a bare WSGI function (about ten minutes; needs Linux and wrk)
 	@PYTHONPATH=services/api $(BIN)/python -m benchmarks
