@@ -1,6 +1,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
+BASE ?= main
+FORMAT ?= text
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -14,12 +16,36 @@ run: venv ## Serve the API on http://127.0.0.1:8000 (PORT=8001 for another) with
 seed: venv ## Import data/books.csv, several hundred real books
 	@$(BIN)/python -m local.run flask books import data/books.csv
 
-test: venv ## Everything that needs no cluster: style, types and tests, in under two minutes
+minikube: venv ## Build the image and run it all on minikube or kind, or on another cluster with IMAGE_LOAD="command"
+	@$(BIN)/python -m local.minikube up
+
+minikube-down: venv ## Remove it from the cluster; the books stay on its node
+	@$(BIN)/python -m local.minikube down
+
+restore: ## Put a backup in place of what the database has: make restore FROM=name; without FROM, list them
+	@$(PYTHON) -m local.restore --to '$(TO)' '$(FROM)'
+
+promote: ## Have an environment run another image, by one commit: make promote TO=minikube IMAGE=name:tag
+	@$(PYTHON) -m local.promote '$(TO)' '$(IMAGE)'
+
+diff: ## What the branch changes in the rendered manifests (BASE=main; FORMAT=markdown for a pull request)
+	@$(PYTHON) -m local.diff '$(BASE)' '$(FORMAT)'
+
+test: venv venv-policy ## Everything that needs no cluster: style, types and tests, in about three minutes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck .ci/run
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/shellcheck .ci/run $$(find k8s -name "*.sh")
+	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/e2e --ignore tests/gitops --ignore tests/eks
+
+e2e: venv ## End-to-end tests on the cluster of make minikube, with its node port at 127.0.0.1, and on Docker (20 minutes)
+	@$(BIN)/pytest tests/e2e
+
+e2e-gitops: venv ## End-to-end tests of the delivery from git, on a cluster with Argo CD in the namespace argocd (ten minutes)
+	@$(BIN)/pytest tests/gitops
+
+e2e-eks: venv ## The eks overlay, as it is, on the cluster at hand: an Ingress has to answer on 127.0.0.1 (five minutes)
+	@$(BIN)/pytest tests/eks
 
 bench: venv ## Measure the API against a bare WSGI function (about ten minutes; needs Linux and wrk)
 	@PYTHONPATH=services/api $(BIN)/python -m benchmarks
@@ -34,8 +60,13 @@ lock: venv ## Resolve the dependencies anew and write the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command 'make lock' services/api/pyproject.toml --group pyproject.toml:dev \
 		--constraints services/api/requirements.lock --output-file requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command 'make lock' --group pyproject.toml:policy --output-file requirements-policy.lock
 
 venv:
-	@$(PYTHON) local/environment.py
+	@$(PYTHON) local/environment.py .venv requirements-dev.lock
 
-.PHONY: help run seed test bench format lock venv
+venv-policy:
+	@$(PYTHON) local/environment.py .venv-policy requirements-policy.lock
+
+.PHONY: help run seed minikube minikube-down restore promote diff test e2e e2e-gitops e2e-eks bench format lock venv venv-policy

@@ -100,6 +100,12 @@ def drain(server):
     raise StopIteration  # As Gunicorn's own handler: leave the main loop gracefully.
 
 
+def pre_request(worker, req):
+    """While draining, ask each client to go and connect anew: to another pod, behind a Service."""
+    if health.is_draining():
+        req.force_close()
+
+
 def child_exit(server, worker):
     """Forget the gauges of a worker that is gone; what it counted stays."""
     multiprocess.mark_process_dead(worker.pid)

@@ -93,7 +93,8 @@ class Gunicorn:
         return [int(pid) for pid in found.stdout.split()]
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """The log so far, without a line that is just being written."""
+        return [json.loads(line) for line in self.log.read_text().rpartition("\n")[0].splitlines()]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What the database itself guarantees, and how it is migrated."""
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from bookshelf.database import db
 from bookshelf.settings import Settings
 
 from local.postgres import PostgresError, Server
-from tests.api.conftest import BOOKS, LEFT_HAND, ROOT, execute, flask
+from tests.api.conftest import API, BOOKS, LEFT_HAND, ROOT, environment, execute, flask
 from tests.conftest import unavailable
 
 
@@ -91,3 +92,34 @@ def test_no_connection_is_left_in_a_transaction(client: Any, database_url: str) 
 
     states = execute(database_url, "SELECT state FROM pg_stat_activity WHERE application_name = 'bookshelf'")
     assert {state for (state,) in states} <= {"idle", "active"}
+
+
+def test_migrations_wait_for_a_database_that_is_starting(tmp_path: Path) -> None:
+    server = Server(tmp_path / "postgres", settings={"fsync": "off"})
+    migration = subprocess.Popen(
+        ["flask", "db", "upgrade", "-x", "wait=30"],
+        cwd=API,
+        env=environment(server.url()),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert migration.stdout
+    with migration.stdout:
+        assert migration.stdout.readline().startswith("Waiting for the database")
+
+        server.start()
+        try:
+            assert migration.wait(40) == 0
+        finally:
+            server.stop()
+
+
+def test_only_the_start_of_a_server_lets_a_newer_schema_be(postgres: Server) -> None:
+    execute(postgres.url(), "CREATE DATABASE newer")
+    url = postgres.url("newer")
+    assert flask(url, "db", "upgrade").returncode == 0
+    execute(url, "UPDATE alembic_version SET version_num = '9999'")
+
+    assert flask(url, "db", "upgrade", "-x", "wait=1").returncode == 0
+    assert flask(url, "db", "upgrade").returncode != 0
+    assert execute(url, "SELECT version_num FROM alembic_version") == [("9999",)]

@@ -11,7 +11,7 @@ from bookshelf import __version__, create_app
 from bookshelf.settings import Settings, SettingsError, load_settings
 from flask.testing import FlaskClient
 
-from tests.api.conftest import API, BOOKS, LEFT_HAND, Gunicorn, environment, execute
+from tests.api.conftest import API, BOOKS, LEFT_HAND, Gunicorn, environment, execute, wait_until
 
 URL = "postgresql://u:secret@localhost/x"
 
@@ -54,6 +54,20 @@ def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
     secret.write_text(URL + "\n")
 
     assert load_settings({"DATABASE_URL_FILE": str(secret)}).database_url.password == "secret"
+
+
+def test_the_password_can_be_kept_apart_from_the_url(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("it's@secret:/\n")
+    settings = load_settings({"DATABASE_URL": "postgresql://u@localhost/x", "DATABASE_PASSWORD_FILE": str(secret)})
+
+    assert settings.database_url.password == "it's@secret:/"
+    assert "secret" not in repr(settings)
+
+
+def test_a_second_password_is_refused() -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL is bad: has a password, and DATABASE_PASSWORD is set too"):
+        load_settings({"DATABASE_URL": URL, "DATABASE_PASSWORD": "another"})
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -188,7 +202,11 @@ def test_each_request_has_one_access_line_without_secrets(gunicorn: Gunicorn, em
     headers = {"X-Request-ID": "find-me", "Authorization": "Bearer secret-token"}
     requests.get(f"{gunicorn.url}{BOOKS}?q=secret-query", headers=headers, timeout=9)
 
-    (line,) = (line for line in gunicorn.lines() if line.get("request_id") == "find-me")
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in gunicorn.lines() if line.get("request_id") == "find-me"]
+
+    wait_until(lines)  # It is written when the answer has been sent.
+    (line,) = lines()
     assert line.items() >= {"logger": "access", "method": "GET", "path": BOOKS, "status": 200}.items()
     assert "secret" not in gunicorn.log.read_text()
 

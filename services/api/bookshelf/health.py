@@ -27,6 +27,11 @@ def drain() -> None:
     _draining[0] = 1
 
 
+def is_draining() -> bool:
+    """Whether this server is about to stop."""
+    return bool(_draining[0])
+
+
 def _unready(reason: str) -> ProblemError:
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": "2"})
 
@@ -40,7 +45,7 @@ def livez() -> dict[str, str]:
 @blueprint.get("/readyz")
 def readyz() -> dict[str, str]:
     """Not shutting down, the database reachable, and its migrations at this version's head or beyond it."""
-    if _draining[0]:
+    if is_draining():
         raise _unready("The server is shutting down.")
     try:
         with database.statement() as cursor:

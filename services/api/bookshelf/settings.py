@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -22,8 +22,11 @@ def _words(value: object) -> object:
 class Settings(BaseModel, hide_input_in_errors=True, frozen=True, arbitrary_types_allowed=True):
     """Everything that differs between environments. Each field is the variable of the same name in capitals."""
 
+    database_password: SecretStr | None = None
+    """The password, where `DATABASE_URL` has none: the address can then be public, and the password a secret."""
+
     database_url: URL
-    """`postgresql://user:password@host:port/name`."""
+    """`postgresql://user:password@host:port/name`. Comes after the password, which it takes in."""
 
     api_token_hashes: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     """SHA-256 of each token that may write, in hexadecimal, separated by commas or spaces."""
@@ -53,13 +56,17 @@ class Settings(BaseModel, hide_input_in_errors=True, frozen=True, arbitrary_type
 
     @field_validator("database_url", mode="before")
     @classmethod
-    def _postgresql(cls, value: object) -> URL:
+    def _postgresql(cls, value: object, info: ValidationInfo) -> URL:
         try:
             url = make_url(str(value))
         except ArgumentError:
             raise ValueError("should look like postgresql://user:password@host:5432/name") from None
         if url.drivername not in ("postgresql", "postgres"):
             raise ValueError("should begin with postgresql://")
+        if password := info.data.get("database_password"):
+            if url.password:
+                raise ValueError("has a password, and DATABASE_PASSWORD is set too: keep one of them")
+            url = url.set(password=password.get_secret_value())
         return url.set(drivername="postgresql+psycopg2")
 
     @field_validator("api_token_hashes")

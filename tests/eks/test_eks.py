@@ -1,0 +1,61 @@
+"""Everything of the eks overlay that can be tried without AWS."""
+
+from collections.abc import Callable
+
+import requests
+
+from tests.e2e.conftest import NAMESPACE, api_pods, get, is_ready, kubectl, wait_for_rollout, wait_until
+from tests.e2e.eks import AUTHORIZATION
+from tests.e2e.load import Load
+
+BOOK = {"title": "Emma", "author": "Jane Austen"}
+
+
+def test_the_volume_comes_from_its_own_storage_class_and_is_retained(eks: str) -> None:
+    claim = get("persistentvolumeclaim", "data-database-0", "-n", NAMESPACE)
+    storage_class = get("storageclass", claim["spec"]["storageClassName"])
+    volume = get("persistentvolume", claim["spec"]["volumeName"])
+
+    assert claim["status"]["phase"] == "Bound"
+    assert claim["spec"]["storageClassName"] == "bookshelf-gp3"
+    assert storage_class["volumeBindingMode"] == "WaitForFirstConsumer"
+    assert claim["metadata"]["annotations"]["volume.kubernetes.io/selected-node"]  # By the scheduler, for the pod.
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_a_write_needs_a_token_and_a_read_does_not(eks: str) -> None:
+    books = f"{eks}/api/v1/books"
+
+    assert requests.post(books, json=BOOK, timeout=20).status_code == 401
+    assert requests.post(books, json=BOOK, headers=AUTHORIZATION, timeout=20).status_code == 201
+    assert requests.get(books, timeout=20).json()["items"]
+
+
+def test_the_autoscaler_adds_a_pod_under_load(eks: str, record_property: Callable[[str, object], None]) -> None:
+    before = len(api_pods())
+
+    with Load(eks, AUTHORIZATION) as first, Load(eks, AUTHORIZATION) as second:
+        wait_until(lambda: len(list(filter(is_ready, api_pods()))) > before, seconds=180, what="another pod")
+
+    record_property("load", f"{first.summary}; {second.summary}")
+    assert first.failures + second.failures == []
+
+
+def test_a_roll_out_behind_the_ingress_fails_no_request(
+    eks: str, record_property: Callable[[str, object], None]
+) -> None:
+    old = {pod["metadata"]["name"] for pod in api_pods()}
+
+    with Load(eks, AUTHORIZATION) as load:
+        wait_until(lambda: load.requests > 100, seconds=30, what="a steady load")
+        kubectl("-n", NAMESPACE, "rollout", "restart", "deployment/api")
+        wait_for_rollout(seconds=240)
+        wait_until(
+            lambda: not old & {pod["metadata"]["name"] for pod in get("pods", "-n", NAMESPACE)["items"]},
+            seconds=120,
+            what="the old pods are gone",
+        )
+
+    record_property("load", load.summary)
+    assert load.failures == []
+    assert not load.lost
