@@ -37,7 +37,7 @@ def main() -> None:
         import venv
     except ImportError:
         fail("this Python can't make virtual environments: install python3-venv (apt install python3-venv)")
-    print(f"Installing into {folder.name} (once; about half a minute) ...", flush=True)
+    print(f"Installing into {folder.name} (once; about a minute) ...", flush=True)
     try:
         venv.create(folder, clear=True, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:

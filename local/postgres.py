@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ class PostgresError(Exception):
 def _binaries(package: str) -> Path:
     spec = importlib.util.find_spec(package)  # Not imported: importing it touches the machine.
     if spec is None or spec.origin is None:
-        raise PostgresError(f"{package} is not installed: remove .venv and run make again")
+        raise PostgresError(f"{package} is not installed: remove {sys.prefix} and run make again")
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 

@@ -1,4 +1,4 @@
-"""`make run`: the API under Gunicorn on an embedded PostgreSQL, both stopped by Ctrl-C."""
+"""`make run`: the API under Gunicorn on an embedded PostgreSQL, and the page by Vite, all stopped by Ctrl-C."""
 
 import argparse
 import os
@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
+from local.page import VITE, WEB, PageError, install
 from local.postgres import PostgresError, running
 
 ROOT = Path(__file__).resolve().parent.parent
 API = ROOT / "services" / "api"
+PAGE_PORT = 5173
 
 
 def main() -> int:
@@ -54,7 +57,14 @@ def work(command: list[str], port: int, environment: dict[str, str]) -> int:
     if command:
         return subprocess.run(command, env=environment).returncode
     address = f"http://127.0.0.1:{port}"
-    print(f"Bookshelf:     {address}/api/v1/books", f"Documentation: {address}/api/docs", sep="\n")
+    with page(address) as where:
+        print(f"Page:          {where}", f"API:           {address}/api/v1/books", sep="\n")
+        print(f"Documentation: {address}/api/docs")
+        return serve(port, environment)
+
+
+def serve(port: int, environment: dict[str, str]) -> int:
+    """Run the server until it is told to stop."""
     print("Fill it from another terminal with: make seed.  Stop with Ctrl-C.", flush=True)
     # In a session of its own, it gets no Ctrl-C from the terminal, which would cut off requests; we ask it to stop.
     server = subprocess.Popen(
@@ -71,6 +81,32 @@ def work(command: list[str], port: int, environment: dict[str, str]) -> int:
     signal.signal(signal.SIGINT, stop)
     status = server.wait()
     return 0 if asked else status
+
+
+@contextmanager
+def page(api: str) -> Iterator[str]:
+    """Serve the page, for an API at `api`; gives its address, or why it is not served, which stops nothing else."""
+    try:
+        install()
+    except PageError as error:
+        yield f"not served: {error}"
+        return
+    if is_taken(PAGE_PORT):
+        yield f"not served: port {PAGE_PORT} is in use: stop what uses it, and make run again"
+        return
+    # Vite ends with its input, which closes also when this process is killed: not in CI, and only where it is read.
+    read_input = ("--import", "data:text/javascript,process.stdin.resume()")
+    vite = subprocess.Popen(
+        ["node", *read_input, VITE, "--port", str(PAGE_PORT), "--strictPort", "--logLevel", "error"],
+        cwd=WEB,
+        env={**{name: value for name, value in os.environ.items() if name != "CI"}, "API_URL": api},
+        stdin=subprocess.PIPE,
+    )
+    try:
+        yield f"http://127.0.0.1:{PAGE_PORT}"
+    finally:
+        vite.terminate()
+        vite.wait()
 
 
 def is_taken(port: int) -> bool:

@@ -64,8 +64,10 @@ def free_port() -> int:
 class Gunicorn:
     """The service as in production, on a port of its own."""
 
-    def __init__(self, database_url: str, log: Path, *, host: str = "127.0.0.1", **settings: str) -> None:
-        self.port = free_port()
+    def __init__(
+        self, database_url: str, log: Path, *, host: str = "127.0.0.1", port: int = 0, **settings: str
+    ) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         settings = {"BIND": f"{host}:{self.port}", "WEB_CONCURRENCY": "2"} | settings

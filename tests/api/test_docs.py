@@ -1,6 +1,5 @@
 """The documentation page and the OpenAPI document."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import Gunicorn
-from tests.conftest import unavailable
+from tests.conftest import CHROMIUM_FLAGS
 
 
 @pytest.fixture
@@ -58,14 +57,12 @@ def test_the_page_allows_no_other_origin(client: FlaskClient) -> None:
     assert "http" not in response.text.replace("https://", "http://").partition("<body>")[2]
 
 
-def test_the_page_shows_the_operations_in_chromium_without_internet(gunicorn: Gunicorn, tmp_path: Path) -> None:
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        return unavailable("no Chromium or Chrome on the PATH (apt install chromium)")
+def test_the_page_shows_the_operations_in_chromium_without_internet(
+    gunicorn: Gunicorn, chromium: str, tmp_path: Path
+) -> None:
     shown = subprocess.run(
         [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-            *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}"),
+            *(chromium, "--headless", *CHROMIUM_FLAGS, f"--user-data-dir={tmp_path}"),
             *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--virtual-time-budget=10000"),
             *("--dump-dom", f"{gunicorn.url}/api/docs"),
         ],
@@ -75,4 +72,3 @@ def test_the_page_shows_the_operations_in_chromium_without_internet(gunicorn: Gu
     ).stdout
     for summary in ("List or search books", "Add a book.", "Get one book.", "Delete a book.", "Add all books of a CSV"):
         assert summary in shown
-    return None

@@ -14,8 +14,11 @@ import psycopg2
 import pytest
 import requests
 
+from local.page import PageError, install
 from local.postgres import Server
+from local.run import PAGE_PORT, is_taken
 from tests.api.conftest import BOOKS, LEFT_HAND, ROOT, environment, execute, free_port, wait_until
+from tests.conftest import unavailable
 
 
 def command(data: Path, port: int, *arguments: str) -> list[str]:
@@ -41,8 +44,8 @@ def running(data: Path, port: int, **settings: str) -> Iterator[subprocess.Popen
         wait_until(lambda: requests.get(f"http://127.0.0.1:{port}/readyz", timeout=9).ok, seconds=60)
         yield process
     finally:
-        process.kill() if process.poll() is None else None
-        process.wait()
+        process.terminate()
+        process.wait(60)
 
 
 def fails(data: Path, port: int, *arguments: str) -> str:
@@ -196,3 +199,43 @@ def test_make_alone_lists_what_there_is() -> None:
     assert {"make run", "make seed", "make test", "make bench"} <= {
         " ".join(line.split()[:2]) for line in listed.splitlines()
     }
+
+
+def test_it_serves_the_page_with_the_api_behind_it(tmp_path: Path) -> None:
+    try:
+        install()
+    except PageError as error:
+        unavailable(str(error))
+    with running(tmp_path, free_port()) as process:
+        page = f"http://127.0.0.1:{PAGE_PORT}"
+        wait_until(lambda: "<title>Bookshelf</title>" in requests.get(page, timeout=9).text, seconds=60)
+        assert requests.get(page + BOOKS, timeout=9).json()["items"] == []
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert f"Page:          {page}" in output
+    wait_until(lambda: not is_taken(PAGE_PORT))
+
+
+def test_the_page_goes_with_a_run_that_is_killed() -> None:
+    try:
+        install()
+    except PageError as error:
+        unavailable(str(error))
+    serve = "from local.run import page, signal\nwith page('http://127.0.0.1:1'): signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", serve], cwd=ROOT)
+    wait_until(lambda: is_taken(PAGE_PORT))
+    process.kill()
+    process.wait()
+
+    wait_until(lambda: not is_taken(PAGE_PORT))
+
+
+def test_it_says_how_to_get_the_page_where_node_is_too_old(tmp_path: Path) -> None:
+    node = tmp_path / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text("#!/bin/sh\necho v18.20.4\n")
+    node.chmod(0o755)
+    with running(tmp_path, free_port(), PATH=f"{node.parent}:{os.environ['PATH']}") as process:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert "Page:          not served: it needs Node.js 20.19 or later with npm, and this is v18.20.4" in output

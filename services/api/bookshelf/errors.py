@@ -86,6 +86,7 @@ def details(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
     return [
         (found["loc"], _WORDS.get(found["type"], found["msg"].removeprefix("Value error, ")))
         for found in error.errors(include_url=False, include_context=False, include_input=False)
+        if found["type"] != "none_required"  # An absent value would do too, which helps nobody who gave one.
     ]
 
 
