@@ -17,6 +17,8 @@ OVERLAY = ROOT / "k8s" / "overlays" / "minikube"
 PINNED = ROOT / ".build" / "minikube"
 PORT = 30080
 READY_SECONDS = 180
+SERVICES = {"api": ["containers", "initContainers"], "web": ["containers"]}
+"""Each folder of services/ is a Deployment of its name, whose containers of these kinds run its image."""
 
 
 class MinikubeError(Exception):
@@ -67,41 +69,38 @@ def image_load() -> list[str]:
 
 
 def up(load: list[str]) -> None:
-    """Build the image, load it into the cluster with the command `load`, apply the overlay and wait until it serves.
+    """Build the images, load them into the cluster with the command `load`, apply the overlay and wait until it serves.
 
     Raises:
         MinikubeError: it does not get ready.
         subprocess.CalledProcessError: a command failed.
     """
-    image = build()
-    if running_image() != image:
-        print(f"Loading {image} into the cluster ...", flush=True)
-        subprocess.run([*load, image], check=True)
+    images = {service: build(service) for service in SERVICES}
+    for service, image in images.items():
+        if running_image(service) != image:
+            print(f"Loading {image} into the cluster ...", flush=True)
+            subprocess.run([*load, image], check=True)
     make_volumes_available()
     PINNED.mkdir(parents=True, exist_ok=True)
     (PINNED / "kustomization.yaml").write_text(
-        "# Written by make minikube: the overlay with the image that it built.\n"
+        "# Written by make minikube: the overlay with the images that it built.\n"
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
         f"resources: [{os.path.relpath(OVERLAY, PINNED)}]\n"
-        "patches:\n"
-        "  - target: {kind: Deployment, name: api}\n"
-        "    patch: |-\n"
-        f"      - {{op: replace, path: /spec/template/spec/containers/0/image, value: '{image}'}}\n"
-        f"      - {{op: replace, path: /spec/template/spec/initContainers/0/image, value: '{image}'}}\n"
+        "patches:\n" + "".join(pin(service, image) for service, image in images.items())
     )
     subprocess.run(["kubectl", "apply", "-k", PINNED], check=True)
-    for workload in ("statefulset/database", "deployment/api"):
+    for workload in ("statefulset/database", *(f"deployment/{service}" for service in SERVICES)):
         print(f"Waiting for {workload} ...", flush=True)
         limit = f"--timeout={READY_SECONDS}s"
         if subprocess.run(["kubectl", "-n", "bookshelf", "rollout", "status", workload, limit]).returncode:
             subprocess.run(["kubectl", "-n", "bookshelf", "get", "pods"])
             subprocess.run(["kubectl", "-n", "bookshelf", "events", "--types=Warning"])
             raise MinikubeError(f"{workload} is not ready after {READY_SECONDS} s: see its pods and events above")
-    print(f"Bookshelf:     {(address := find_address())}/api/v1/books", f"Documentation: {address}/api/docs", sep="\n")
+    print(f"Bookshelf:     {(address := find_address())}", f"Documentation: {address}/api/docs", sep="\n")
 
 
-def build() -> str:
-    """Build the API's image, and name it for its content, so that another image is another rollout.
+def build(service: str) -> str:
+    """Build the image of a service, and name it for its content, so that another image is another rollout.
 
     Raises:
         MinikubeError: Docker is missing.
@@ -109,21 +108,30 @@ def build() -> str:
     """
     if not shutil.which("docker"):
         raise MinikubeError("docker is not installed: https://docs.docker.com/get-docker")
-    print("Building the API's image ...", flush=True)
+    print(f"Building the image of {service} ...", flush=True)
     version = tomllib.loads((API / "pyproject.toml").read_text())["project"]["version"]
     arguments = [f"--build-arg=VERSION={version}", f"--build-arg=COMMIT={commit()}"]
-    subprocess.run(["docker", "build", *arguments, "--tag=bookshelf-api", API], check=True)
-    inspected = ["docker", "image", "inspect", "--format={{.Id}}", "bookshelf-api"]
+    name = f"bookshelf-{service}"
+    subprocess.run(["docker", "build", *arguments, f"--tag={name}", ROOT / "services" / service], check=True)
+    inspected = ["docker", "image", "inspect", "--format={{.Id}}", name]
     digest = subprocess.run(inspected, check=True, capture_output=True, text=True).stdout.strip()
-    image = f"bookshelf-api:{digest.removeprefix('sha256:')[:12]}"
-    subprocess.run(["docker", "tag", "bookshelf-api", image], check=True)
+    image = f"{name}:{digest.removeprefix('sha256:')[:12]}"
+    subprocess.run(["docker", "tag", name, image], check=True)
     return image
 
 
-def running_image() -> str:
-    """The image of the Deployment in the cluster, empty where there is none."""
+def pin(service: str, image: str) -> str:
+    """The patch that has a service's Deployment run this image, whatever its overlay says."""
+    return f"  - target: {{kind: Deployment, name: {service}}}\n    patch: |-\n" + "".join(
+        f"      - {{op: replace, path: /spec/template/spec/{containers}/0/image, value: '{image}'}}\n"
+        for containers in SERVICES[service]
+    )
+
+
+def running_image(service: str) -> str:
+    """The image of a service's Deployment in the cluster, empty where there is none."""
     path = "jsonpath={.spec.template.spec.containers[0].image}"
-    found = ["kubectl", "-n", "bookshelf", "get", "deployment", "api", "--ignore-not-found", "--output", path]
+    found = ["kubectl", "-n", "bookshelf", "get", "deployment", service, "--ignore-not-found", "--output", path]
     return subprocess.run(found, check=True, capture_output=True, text=True).stdout
 
 
@@ -147,7 +155,7 @@ def find_address() -> str:
         except (OSError, http.client.HTTPException):
             continue
         return f"http://{host}:{PORT}"
-    print(f"The node's port is not reached from here: kubectl -n bookshelf port-forward service/api {PORT}:80")
+    print(f"The node's port is not reached from here: kubectl -n bookshelf port-forward service/web {PORT}:80")
     return f"http://127.0.0.1:{PORT}"
 
 

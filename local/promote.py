@@ -1,4 +1,4 @@
-"""`make promote TO=environment IMAGE=image`: one commit that has an environment run another image of the API."""
+"""`make promote TO=environment IMAGE=images`: one commit that has an environment run other images."""
 
 import json
 import re
@@ -7,47 +7,73 @@ import sys
 
 from local.kustomize import OVERLAYS, ROOT, overlays, render, run
 
-NAME = "bookshelf-api"  # What k8s/base calls the image.
+NAMES = ("bookshelf-api", "bookshelf-web")  # What k8s/base calls the images.
 
 
 def main() -> None:
-    """Pin the image for the environment and commit that.
+    """Pin the images for the environment and commit that.
 
     Raises:
         SystemExit: nothing was changed, and the message says in one line why.
     """
-    environment, image = sys.argv[1:]
+    environment, given = sys.argv[1:]
     known = overlays()
-    if not environment or not image:
-        raise SystemExit(f"usage: make promote TO={'|'.join(known)} IMAGE=name:tag or name@sha256:digest")
+    if not environment or not given.strip():
+        raise SystemExit(f"usage: make promote TO={'|'.join(known)} IMAGE=name:tag or name@sha256:digest, or several")
     if environment not in known:
         raise SystemExit(f"bookshelf: no environment {environment}: k8s/overlays has {', '.join(known)}")
     if run("git", "status", "--porcelain"):
         raise SystemExit("bookshelf: there are changes that are not committed: commit or stash them first")
-    image = pin(image)
+    pins = pin_all(given.split())
 
     # kustomize writes this file anew, in its own style and without some comments: it holds nothing else.
     file = OVERLAYS / environment / "image" / "kustomization.yaml"
     if not (ROOT / file).exists():
-        raise SystemExit(f"bookshelf: {file} is not there, which holds the environment's image: docs/gitops.md")
+        raise SystemExit(f"bookshelf: {file} is not there, which holds the environment's images: docs/gitops.md")
     before = render(environment)
     try:
-        run("kustomize", "edit", "set", "image", f"{NAME}={image}", folder=ROOT / file.parent)
+        edits = [f"{name}={image}" for name, image in pins.items()]
+        run("kustomize", "edit", "set", "image", *edits, folder=ROOT / file.parent)
         after = render(environment)
-        if image not in images(after):
-            raise SystemExit(f"bookshelf: {environment} would not run {image}: does its kustomization.yaml use image/?")
+        if missing := " and ".join(sorted(set(pins.values()) - images(after))):
+            raise SystemExit(
+                f"bookshelf: {environment} would not run {missing}: does its kustomization.yaml use image/?"
+            )
         if before == after:
             run("git", "restore", file)
-            print(f"{environment} runs {image} already.")
+            print(f"{environment} runs {' and '.join(pins.values())} already.")
             return
-        gone = ", ".join(sorted(images(before) - images(after)))
-        message = f"Promote {image.split('@')[0]} to {environment}\n\n- {gone}\n+ {image}\n"
-        run("git", "commit", "--quiet", "--message", message, "--", file)
+        gone, come = sorted(images(before) - images(after)), sorted(images(after) - images(before))
+        subject = f"Promote {' and '.join(map(last_part, come))} to {environment}"
+        changes = [*(f"- {image}" for image in gone), *(f"+ {image}" for image in come)]
+        run("git", "commit", "--quiet", "--message", "\n".join([subject, "", *changes]), "--", file)
     except SystemExit:
         run("git", "restore", "--staged", "--worktree", file)
         raise
     print(run("git", "show", "--stat", "--format=%h %s%n%n%b"), end="")
     print("Not pushed. What is on the branch that Argo CD follows is delivered; git revert takes it back.")
+
+
+def pin_all(given: list[str]) -> dict[str, str]:
+    """The images, pinned, by what k8s/base calls them.
+
+    Raises:
+        SystemExit: one is of another name or comes twice, or can't be pinned.
+    """
+    named: dict[str, str] = {}
+    for image in given:
+        name = last_part(image).partition(":")[0]
+        if name not in NAMES:
+            raise SystemExit(f"bookshelf: the last part of the name of {image} has to be {' or '.join(NAMES)}")
+        if name in named:
+            raise SystemExit(f"bookshelf: {named[name]} and {image} are both {name}: give one of them")
+        named[name] = image
+    return {name: pin(image) for name, image in named.items()}
+
+
+def last_part(image: str) -> str:
+    """The image's name and tag, without its registry, path and digest."""
+    return image.partition("@")[0].rpartition("/")[2]
 
 
 def pin(image: str) -> str:
@@ -56,8 +82,8 @@ def pin(image: str) -> str:
     Raises:
         SystemExit: it has no tag, or "latest", or is known not to exist.
     """
-    name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
+    digest = image.partition("@")[2]
+    tag = last_part(image).partition(":")[2]
     if digest:
         if not re.fullmatch("sha256:[0-9a-f]{64}", digest):
             raise SystemExit(f"bookshelf: {digest} is no digest: sha256: and 64 hexadecimal digits")

@@ -162,12 +162,13 @@ def test_what_holds_the_books_is_neither_pruned_nor_deleted(overlay: Path) -> No
 
 
 @overlays
-def test_the_api_comes_after_the_database(overlay: Path) -> None:
+def test_the_api_comes_after_the_database_and_the_page_with_it(overlay: Path) -> None:
     waves = {
         (thing["kind"], thing["metadata"]["name"]): int(annotation(thing, "sync-wave") or 0)
         for thing in rendered(overlay)
     }
     api = waves.pop(("Deployment", "api"))
+    assert waves.pop(("Deployment", "web")) == api
     for (kind, name), wave in waves.items():
         assert wave == api if kind in NEED_THE_API else wave < api, (kind, name)
 

@@ -124,6 +124,12 @@ def test_aws_accepts_every_command(calls: dict[str, Any], tmp_path: Path) -> Non
     assert last == wrong
 
 
+def test_the_images_that_are_pushed_are_promoted(calls: dict[str, Any]) -> None:
+    pushed = [call[2] for call in calls["made"] if call[:2] == ["docker", "push"]]
+    assert [image.partition("/")[2] for image in pushed] == ["bookshelf-api:0.1.0", "bookshelf-web:0.1.0"]
+    assert ["make", "promote", "TO=eks", f"IMAGE={' '.join(pushed)}"] in calls["made"]
+
+
 def test_the_secrets_are_those_that_the_overlay_asks_for(calls: dict[str, Any]) -> None:
     made = {
         thing["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in thing["data"].items()}
@@ -138,10 +144,12 @@ def test_the_secrets_are_those_that_the_overlay_asks_for(calls: dict[str, Any]) 
     assert len(made["database-password"]["password"]) == 64
     assert len(made["api-tokens"]["hashes"].strip()) == 64
 
-    [deployment] = [
-        thing for thing in yaml.safe_load_all(build(K8S / "overlays" / "eks")) if thing["kind"] == "Deployment"
+    volumes = [
+        volume
+        for thing in yaml.safe_load_all(build(K8S / "overlays" / "eks"))
+        if thing["kind"] == "Deployment"
+        for volume in thing["spec"]["template"]["spec"]["volumes"]
     ]
-    volumes = deployment["spec"]["template"]["spec"]["volumes"]
     assert {volume["secret"]["secretName"] for volume in volumes if "secret" in volume} == set(made)
 
 

@@ -90,7 +90,7 @@ def test_runs_do_not_overtake_each_other_and_end(file: Path) -> None:
 
 def test_the_commit_of_a_release_starts_no_other_release() -> None:
     paths = load(ROOT / ".github" / "workflows" / "release.yaml")[True]["push"]["paths"]
-    assert paths == ["services/api/**"]  # And make promote changes k8s/overlays alone.
+    assert paths == ["services/**"]  # And make promote changes k8s/overlays alone.
 
 
 def test_the_workflow_knows_its_comment_by_the_marker_of_make_diff() -> None:

@@ -6,19 +6,27 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from local.minikube import MinikubeError, delete, image_load
+from local.minikube import MinikubeError, delete, image_load, running_image
 from tests.conftest import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "http://127.0.0.1:30080"
 NAMESPACE = "bookshelf"
+OTHER_URL = "http://127.0.0.1:30081"
+AT_OTHER_URL = {
+    "target": {"kind": "Service", "name": "api"},
+    "patch": (
+        "- {op: add, path: /spec/type, value: NodePort}\n- {op: add, path: /spec/ports/0/nodePort, value: 30081}\n"
+    ),
+}
+"""The patch that has the API of an environment answer at `OTHER_URL`."""
 
 
 def run(*command: str | Path, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -50,15 +58,20 @@ def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> An
 
 
 def wait_for_rollout(namespace: str = NAMESPACE, seconds: int = 120) -> None:
-    """Wait until the database and the API are as their objects say."""
-    for workload in ("statefulset/database", "deployment/api"):
+    """Wait until the database, the API and the page are as their objects say."""
+    for workload in ("statefulset/database", "deployment/api", "deployment/web"):
         kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={seconds}s")
 
 
-def api_pods(namespace: str = NAMESPACE) -> list[Any]:
-    """The API's pods that are not about to go."""
-    pods = get("pods", "-n", namespace, "-l", "app.kubernetes.io/component=api")["items"]
+def pods_of(component: str) -> list[Any]:
+    """The pods of `api` or `web` that are not about to go."""
+    pods = get("pods", "-n", NAMESPACE, "-l", f"app.kubernetes.io/component={component}")["items"]
     return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+def api_pods() -> list[Any]:
+    """The API's pods that are not about to go."""
+    return pods_of("api")
 
 
 def is_ready(pod: Any) -> bool:
@@ -91,26 +104,44 @@ def minikube(load_image: Callable[[str], None]) -> Iterator[str]:
 
 @pytest.fixture
 def bookshelf(minikube: str) -> str:
-    """The service's address, with one ready pod of the API, whatever the test before left."""
+    """The page's address, with one ready pod of it and one of the API, whatever the test before left."""
     kubectl("apply", "-k", ROOT / ".build" / "minikube")
     wait_for_rollout()
-    wait_until(lambda: len(api_pods()) == 1, seconds=60, what="one pod")
+    wait_until(lambda: len(api_pods()) == len(pods_of("web")) == 1, seconds=60, what="one pod of each")
     return minikube
 
 
 @pytest.fixture(scope="session")
 def image(minikube: str) -> str:
-    """The image that the cluster runs."""
-    return str(get("deployment", "api", "-n", NAMESPACE)["spec"]["template"]["spec"]["containers"][0]["image"])
+    """The API's image that the cluster runs."""
+    return running_image("api")
+
+
+def build_and_load(load_image: Callable[[str], None], folder: Path, commit: str) -> str:
+    """Another image of the API, made of `folder`, in the cluster."""
+    digest = run("docker", "build", "--quiet", f"--build-arg=COMMIT={commit}", folder).stdout.strip()
+    name = f"bookshelf-api:{digest.removeprefix('sha256:')[:12]}"
+    run("docker", "tag", digest, name)
+    load_image(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def next_image(load_image: Callable[[str], None]) -> str:
+    """The API's next image."""
+    return build_and_load(load_image, ROOT / "services" / "api", "next")
 
 
 @contextlib.contextmanager
-def environment(namespace: str, image: str, *components: str, patches: str = "[]") -> Iterator[Path]:
+def environment(namespace: str, image: str, *components: str, patches: Sequence[Any] = ()) -> Iterator[Path]:
     """The base with components in a namespace of its own, and with volumes of the cluster's own StorageClass.
 
-    Gives the folder that was applied.
+    `image` is the API's; the page's is the one that the cluster runs. Gives the folder that was applied.
     """
-    name, _, tag = image.rpartition(":")
+    images = [{"name": "postgres", "newTag": "17"}]
+    for name, used in (("bookshelf-api", image), ("bookshelf-web", running_image("web"))):
+        new_name, _, tag = used.rpartition(":")
+        images.append({"name": name, "newName": new_name, "newTag": tag})
     with tempfile.TemporaryDirectory() as folder:
         k8s = os.path.relpath(ROOT / "k8s", Path(folder).resolve())
         used = [f"{k8s}/components/{component}" for component in (*components, "generated-password")]
@@ -118,9 +149,9 @@ def environment(namespace: str, image: str, *components: str, patches: str = "[]
             f"namespace: {namespace}\n"
             f"resources: [{k8s}/base]\n"
             f"components: {json.dumps(used)}\n"
-            f"images: [{{name: bookshelf-api, newName: '{name}', newTag: {tag}}}, {{name: postgres, newTag: '17'}}]\n"
+            f"images: {json.dumps(images)}\n"
             "configMapGenerator: [{name: api, behavior: merge, literals: [ALLOW_ANONYMOUS_WRITES=true]}]\n"
-            f"patches: {patches}\n"
+            f"patches: {json.dumps(list(patches))}\n"
         )
         try:
             kubectl("apply", "-k", folder)

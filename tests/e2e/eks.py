@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import yaml
 
+from local.minikube import SERVICES, build
 from tests.e2e.conftest import ROOT, kubectl, run
 
 OVERLAY = ROOT / "k8s" / "overlays" / "eks"
@@ -13,12 +14,15 @@ AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
 INGRESS = "http://127.0.0.1:80"
 
 
-def load_images(image: str, load_image: Callable[[str], None]) -> None:
-    """Load the API's `image` and PostgreSQL's into the cluster under the names that the overlay gives them."""
+def load_images(load_image: Callable[[str], None]) -> None:
+    """Build our images, and load them and PostgreSQL's into the cluster under the names that the overlay gives them."""
+    for service in SERVICES:
+        build(service)
     rendered = yaml.safe_load_all(run("kubectl", "kustomize", OVERLAY).stdout)
     pods = [item["spec"]["template"]["spec"] for item in rendered if item["kind"] in ("Deployment", "StatefulSet")]
     for name in {container["image"] for pod in pods for container in pod["containers"]}:
-        run("docker", "tag", image if "bookshelf-api" in name else "postgres:17", name)
+        service = name.rpartition("/")[2].partition(":")[0]
+        run("docker", "tag", "postgres:17" if service == "postgres" else service, name)
         load_image(name)
 
 

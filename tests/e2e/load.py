@@ -1,4 +1,4 @@
-"""A steady load of reads and writes, sent to 127.0.0.1, that counts each request and each book that it was promised."""
+"""A steady load of pages, reads and writes, sent to 127.0.0.1, that counts requests and the books it is promised."""
 
 import json
 import threading
@@ -23,8 +23,9 @@ class Load:
     """
 
     def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
-        """`url` is the service's, on 127.0.0.1; `headers` go with each request."""
+        """`url` is the page's, on 127.0.0.1, with the API at /api; `headers` go with each request."""
         assert url.startswith("http://127.0.0.1:"), "load goes to this machine and nowhere else"
+        self.page = f"{url}/"
         self.books = f"{url}/api/v1/books"
         self._headers = headers
         self.requests = 0
@@ -66,7 +67,9 @@ class Load:
             turn = 0
             while not self._stop.wait(1 / REQUESTS_PER_SECOND) and time.monotonic() < ends:
                 turn += 1
-                if turn % 2:
+                if turn % 3 == 0:
+                    self._request(client, "GET", self.page, 200)
+                elif turn % 3 == 1:
                     title = f"Load {uuid.uuid4()}"
                     book = {"title": title, "author": "Nobody"}
                     if self._request(client, "POST", self.books, 201, json=book):

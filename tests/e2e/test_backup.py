@@ -5,17 +5,21 @@ import sys
 
 import requests
 
-from tests.e2e.conftest import ROOT, environment, get, kubectl, run, wait_for_rollout, wait_until
+from tests.e2e.conftest import (
+    AT_OTHER_URL,
+    OTHER_URL,
+    ROOT,
+    environment,
+    get,
+    kubectl,
+    run,
+    wait_for_rollout,
+    wait_until,
+)
 
 NAMESPACE = "bookshelf-backup"
-NODE_PORT = 30081
-URL = f"http://127.0.0.1:{NODE_PORT}/api/v1/books"
+URL = f"{OTHER_URL}/api/v1/books"
 BOOKS = 200
-NODE_PORT_PATCH = [
-    {"op": "add", "path": "/spec/type", "value": "NodePort"},
-    {"op": "add", "path": "/spec/ports/0/nodePort", "value": NODE_PORT},
-]
-PATCHES = json.dumps([{"target": {"kind": "Service", "name": "api"}, "patch": json.dumps(NODE_PORT_PATCH)}])
 
 
 def restore(*arguments: str, check: bool = True) -> str:
@@ -48,7 +52,7 @@ def write(names: list[str]) -> None:
 
 def test_the_books_are_there_again_after_the_volume_was_lost(image: str) -> None:
     written = sorted(f"Kept {number:03}" for number in range(BOOKS))
-    with environment(NAMESPACE, image, "backup", patches=PATCHES) as folder:
+    with environment(NAMESPACE, image, "backup", patches=[AT_OTHER_URL]) as folder:
         wait_for_rollout(NAMESPACE)
         wait_until(lambda: requests.get(URL, timeout=10).ok, seconds=30, what="the node's port")
         write(written)
@@ -76,7 +80,7 @@ def test_the_books_are_there_again_after_the_volume_was_lost(image: str) -> None
 
 
 def test_a_restore_that_fails_starts_the_api_again_with_its_books(image: str) -> None:
-    with environment(NAMESPACE, image, "backup", patches=PATCHES):
+    with environment(NAMESPACE, image, "backup", patches=[AT_OTHER_URL]):
         wait_for_rollout(NAMESPACE)
         wait_until(lambda: requests.get(URL, timeout=10).ok, seconds=30, what="the node's port")
         write(["Kept"])

@@ -9,11 +9,19 @@ from pathlib import Path
 import requests
 
 from tests.conftest import unavailable
-from tests.e2e.conftest import environment, get, kubectl, run, wait_for_rollout, wait_until
+from tests.e2e.conftest import (
+    AT_OTHER_URL,
+    OTHER_URL,
+    environment,
+    get,
+    kubectl,
+    run,
+    wait_for_rollout,
+    wait_until,
+)
 from tests.e2e.registry import PASSWORD, USER, registry
 
 HOST = "bookshelf.example.com"
-NODE_PORT = 30081
 
 
 def status(certificate: Path, host: str, path: str) -> str:
@@ -22,7 +30,7 @@ def status(certificate: Path, host: str, path: str) -> str:
     return run("curl", *options, "--write-out", "%{http_code}", f"https://{host}{path}", check=False).stdout
 
 
-def test_the_ingress_routes_by_host_with_tls(image: str, tmp_path: Path) -> None:
+def test_the_ingress_routes_by_host_and_path_with_tls(image: str, tmp_path: Path) -> None:
     key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
     run(
         *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}"),
@@ -38,7 +46,9 @@ def test_the_ingress_routes_by_host_with_tls(image: str, tmp_path: Path) -> None
             seconds=30,
             what="the catalogue by its host name, with the certificate of the Secret",
         )
-        assert requests.get("http://127.0.0.1/api/v1/books", headers={"Host": HOST}, timeout=10).status_code == 200
+        assert status(certificate, HOST, "/") == "200"
+        assert requests.get("http://127.0.0.1/api/v1/books", headers={"Host": HOST}, timeout=10).json()["items"] == []
+        assert 'id="root"' in requests.get("http://127.0.0.1/", headers={"Host": HOST}, timeout=10).text
         other = requests.get("http://127.0.0.1/api/v1/books", headers={"Host": "other.example.com"}, timeout=10)
         assert other.status_code == 404
 
@@ -51,15 +61,7 @@ def test_autoscaling_adds_pods_under_load_and_takes_them_away_after_it(image: st
         {"op": "replace", "path": "/spec/behavior/scaleDown/stabilizationWindowSeconds", "value": 15},
         {"op": "replace", "path": "/spec/behavior/scaleDown/policies/0/periodSeconds", "value": 15},
     ]
-    node_port = [
-        {"op": "add", "path": "/spec/type", "value": "NodePort"},
-        {"op": "add", "path": "/spec/ports/0/nodePort", "value": NODE_PORT},
-    ]
-    patches = [
-        {"target": {"kind": "HorizontalPodAutoscaler"}, "patch": json.dumps(quicker)},
-        {"target": {"kind": "Service", "name": "api"}, "patch": json.dumps(node_port)},
-    ]
-    url = f"http://127.0.0.1:{NODE_PORT}/api/v1/books"
+    patches = [AT_OTHER_URL, {"target": {"kind": "HorizontalPodAutoscaler"}, "patch": json.dumps(quicker)}]
     enough = threading.Event()
 
     def replicas() -> int:
@@ -69,9 +71,9 @@ def test_autoscaling_adds_pods_under_load_and_takes_them_away_after_it(image: st
         with requests.Session() as session:
             while not enough.is_set():
                 with contextlib.suppress(requests.RequestException):
-                    session.get(url, timeout=10)
+                    session.get(f"{OTHER_URL}/api/v1/books", timeout=10)
 
-    with environment(namespace, image, "autoscaling", patches=json.dumps(patches)):
+    with environment(namespace, image, "autoscaling", patches=patches):
         wait_for_rollout(namespace)
         wait_until(lambda: replicas() == 1, seconds=60, what="one pod")
         clients = [threading.Thread(target=ask) for _ in range(2)]

@@ -33,6 +33,23 @@ def compose() -> Iterator[Compose]:
     compose("down", "--volumes")
 
 
+def test_the_page_and_the_api_are_at_one_address(compose: Compose) -> None:
+    compose("up", "--build", "--wait")
+
+    assert 'id="root"' in requests.get(compose.url, timeout=20).text
+    page = requests.get(f"{compose.url}/api/v1/books", timeout=20)
+    assert page.json()["items"] == []
+    assert page.headers["X-Request-ID"]
+    assert requests.get(f"{compose.url}/api/docs", timeout=20).status_code == 200
+    for path in ("/metrics", "/version", "/books", "/assets/none.js"):
+        assert requests.get(compose.url + path, timeout=20).status_code == 404
+
+    compose("stop", "api")
+    problem = requests.get(f"{compose.url}/api/v1/books", timeout=20)
+    assert problem.status_code == problem.json()["status"] == 503
+    assert problem.headers["Content-Type"] == "application/problem+json"
+
+
 def test_the_books_are_there_after_docker_compose_down_and_up(compose: Compose) -> None:
     compose("up", "--build", "--wait")
     title = f"Kept {uuid.uuid4()}"
@@ -63,7 +80,7 @@ def test_compose_publishes_one_port_on_loopback_and_keeps_the_password_out_of_si
     assert len(published) == 1 and published[0].startswith(f"127.0.0.1:{compose.port}->")
     password = compose("exec", "api", "cat", "/run/secrets/database/password")
     assert len(password) == 64
-    for service in ("api", "database"):
+    for service in ("web", "api", "database"):
         container = compose("ps", "--quiet", service).strip()
         assert password not in run("docker", "inspect", container).stdout
         assert password not in compose("logs", service)

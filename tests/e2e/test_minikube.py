@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from local.minikube import running_image
 from tests.e2e.conftest import NAMESPACE, ROOT, get, kubectl, make, run, wait_for_rollout, wait_until
 
 OVERLAY = ROOT / "k8s" / "overlays" / "minikube"
@@ -36,8 +37,9 @@ def objects() -> dict[str, Any]:
 
 
 def test_kubectl_apply_alone_is_ready_within_60_seconds_from_loaded_images(bookshelf: str, load_image, image) -> None:
-    run("docker", "tag", image, "bookshelf-api:0.1.0")
-    load_image("bookshelf-api:0.1.0")
+    for name, used in (("bookshelf-api:0.1.0", image), ("bookshelf-web:0.1.0", running_image("web"))):
+        run("docker", "tag", used, name)
+        load_image(name)
     make("minikube-down")
 
     ends = time.monotonic() + 60
@@ -45,11 +47,12 @@ def test_kubectl_apply_alone_is_ready_within_60_seconds_from_loaded_images(books
 
     wait_for_rollout(seconds=60)
     wait_until(
-        lambda: requests.get(f"{bookshelf}/readyz", timeout=5).ok,
+        lambda: requests.get(f"{bookshelf}/api/v1/books?limit=1", timeout=5).ok,
         seconds=ends - time.monotonic(),
         what="the node's port",
     )
     assert is_there(add_book(bookshelf))
+    assert 'id="root"' in requests.get(bookshelf, timeout=20).text
 
 
 def test_make_minikube_a_second_time_changes_nothing(bookshelf: str) -> None:
@@ -60,7 +63,7 @@ def test_make_minikube_a_second_time_changes_nothing(bookshelf: str) -> None:
     printed = make("minikube")
 
     assert objects() == before
-    assert f"{bookshelf}/api/v1/books" in printed
+    assert f"Bookshelf:     {bookshelf}\n" in printed
 
 
 def test_the_books_are_there_after_make_minikube_down_and_up(bookshelf: str) -> None:

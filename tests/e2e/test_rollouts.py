@@ -8,26 +8,16 @@ import pytest
 
 from tests.e2e.conftest import (
     NAMESPACE,
-    ROOT,
     api_pods,
     get,
     is_ready,
     kubectl,
+    pods_of,
     run,
     wait_for_rollout,
     wait_until,
 )
 from tests.e2e.load import Load
-
-
-@pytest.fixture(scope="session")
-def next_image(image: str, load_image: Callable[[str], None]) -> str:
-    """Another image of the API, in the cluster."""
-    build = ["docker", "build", "--quiet", "--build-arg=COMMIT=next", ROOT / "services" / "api"]
-    digest = run(*build).stdout.strip().removeprefix("sha256:")[:12]
-    run("docker", "tag", digest, f"bookshelf-api:{digest}")
-    load_image(f"bookshelf-api:{digest}")
-    return f"bookshelf-api:{digest}"
 
 
 @pytest.fixture
@@ -50,12 +40,12 @@ def set_image(image: str) -> None:
     kubectl("-n", NAMESPACE, "set", "image", "deployment/api", *containers)
 
 
-def scale(replicas: int) -> None:
-    kubectl("-n", NAMESPACE, "scale", "deployment/api", f"--replicas={replicas}")
+def scale(component: str, replicas: int) -> None:
+    kubectl("-n", NAMESPACE, "scale", f"deployment/{component}", f"--replicas={replicas}")
+    label = f"app.kubernetes.io/component={component}"
     wait_until(
         lambda: (
-            len(pods := get("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=api")["items"]) == replicas
-            and all(map(is_ready, pods))
+            len(pods := get("pods", "-n", NAMESPACE, "-l", label)["items"]) == replicas and all(map(is_ready, pods))
         ),
         seconds=150,
         what=f"{replicas} pods, all ready",
@@ -88,14 +78,23 @@ def test_a_rolling_update_to_a_new_image_and_its_undo_fail_no_request(load: Load
         wait_until(lambda before=before: old_pods_are_gone(before), seconds=60, what="the old pods are gone")
 
 
-def test_scaling_from_one_to_five_and_back_fails_no_request(load: Load) -> None:
-    scale(5)
-    scale(1)
+def test_a_rolling_update_of_the_page_fails_no_request(load: Load) -> None:
+    before = names(pods_of("web"))
+    kubectl("-n", NAMESPACE, "rollout", "restart", "deployment/web")
+    wait_for_rollout()
+    wait_until(lambda: old_pods_are_gone(before), seconds=60, what="the old pods are gone")
 
 
-def test_evicting_every_pod_as_a_drained_node_does_fails_no_request(load: Load) -> None:
-    scale(2)
-    evicted = names(api_pods())
+@pytest.mark.parametrize("component", ["api", "web"])
+def test_scaling_from_one_to_five_and_back_fails_no_request(load: Load, component: str) -> None:
+    scale(component, 5)
+    scale(component, 1)
+
+
+@pytest.mark.parametrize("component", ["api", "web"])
+def test_evicting_every_pod_as_a_drained_node_does_fails_no_request(load: Load, component: str) -> None:
+    scale(component, 2)
+    evicted = names(pods_of(component))
 
     for name in evicted:
         wait_until(lambda name=name: evict(name), seconds=90, what="the disruption budget allows the eviction")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from local.minikube import build, delete
+from local.minikube import delete
 from tests.e2e.conftest import (
     NAMESPACE,
     kubectl,
@@ -22,11 +22,11 @@ __all__ = ["load_image", "pytest_terminal_summary"]  # pytest finds them by thei
 @pytest.fixture(scope="session")
 def eks(load_image: Callable[[str], None]) -> Iterator[str]:
     """The address of the Ingress."""
-    load_images(build(), load_image)
+    load_images(load_image)
     create_secrets(NAMESPACE)
     kubectl("apply", "-k", OVERLAY)
     wait_for_rollout(seconds=180)
-    wait_until(lambda: requests.get(f"{INGRESS}/readyz", timeout=5).ok, seconds=30, what="the Ingress")
+    wait_until(lambda: requests.get(f"{INGRESS}/api/v1/books?limit=1", timeout=5).ok, seconds=30, what="the Ingress")
     yield INGRESS
     volume = kubectl("-n", NAMESPACE, "get", "pvc", "data-database-0", "--output=jsonpath={.spec.volumeName}")
     delete(NAMESPACE, OVERLAY)

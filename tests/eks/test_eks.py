@@ -1,14 +1,18 @@
 """Everything of the eks overlay that can be tried without AWS."""
 
+import contextlib
 from collections.abc import Callable
 
+import pytest
 import requests
 
-from tests.e2e.conftest import NAMESPACE, api_pods, get, is_ready, kubectl, wait_for_rollout, wait_until
+from tests.e2e.conftest import NAMESPACE, api_pods, get, is_ready, kubectl, pods_of, wait_for_rollout, wait_until
 from tests.e2e.eks import AUTHORIZATION
 from tests.e2e.load import Load
 
 BOOK = {"title": "Emma", "author": "Jane Austen"}
+LOADS = 5
+"""How many at once take more of the CPU than the autoscaler lets two pods take."""
 
 
 def test_the_volume_comes_from_its_own_storage_class_and_is_retained(eks: str) -> None:
@@ -23,6 +27,13 @@ def test_the_volume_comes_from_its_own_storage_class_and_is_retained(eks: str) -
     assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
 
 
+def test_the_page_and_the_api_are_at_one_address_and_nothing_else_of_the_api_is(eks: str) -> None:
+    assert 'id="root"' in requests.get(eks, timeout=20).text
+    assert requests.get(f"{eks}/api/docs", timeout=20).status_code == 200
+    for path in ("/metrics", "/version"):
+        assert requests.get(eks + path, timeout=20).status_code == 404
+
+
 def test_a_write_needs_a_token_and_a_read_does_not(eks: str) -> None:
     books = f"{eks}/api/v1/books"
 
@@ -34,21 +45,23 @@ def test_a_write_needs_a_token_and_a_read_does_not(eks: str) -> None:
 def test_the_autoscaler_adds_a_pod_under_load(eks: str, record_property: Callable[[str, object], None]) -> None:
     before = len(api_pods())
 
-    with Load(eks, AUTHORIZATION) as first, Load(eks, AUTHORIZATION) as second:
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(Load(eks, AUTHORIZATION)) for _ in range(LOADS)]
         wait_until(lambda: len(list(filter(is_ready, api_pods()))) > before, seconds=180, what="another pod")
 
-    record_property("load", f"{first.summary}; {second.summary}")
-    assert first.failures + second.failures == []
+    record_property("load", "; ".join(load.summary for load in loads))
+    assert [failure for load in loads for failure in load.failures] == []
 
 
+@pytest.mark.parametrize("component", ["api", "web"])
 def test_a_roll_out_behind_the_ingress_fails_no_request(
-    eks: str, record_property: Callable[[str, object], None]
+    eks: str, component: str, record_property: Callable[[str, object], None]
 ) -> None:
-    old = {pod["metadata"]["name"] for pod in api_pods()}
+    old = {pod["metadata"]["name"] for pod in pods_of(component)}
 
     with Load(eks, AUTHORIZATION) as load:
         wait_until(lambda: load.requests > 100, seconds=30, what="a steady load")
-        kubectl("-n", NAMESPACE, "rollout", "restart", "deployment/api")
+        kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{component}")
         wait_for_rollout(seconds=240)
         wait_until(
             lambda: not old & {pod["metadata"]["name"] for pod in get("pods", "-n", NAMESPACE)["items"]},

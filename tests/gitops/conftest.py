@@ -19,12 +19,13 @@ from tests.e2e.conftest import (
     get,
     kubectl,
     load_image,
+    next_image,
     pytest_terminal_summary,
     run,
     wait_until,
 )
 
-__all__ = ["load_image", "pytest_terminal_summary"]  # pytest finds them by their names.
+__all__ = ["load_image", "next_image", "pytest_terminal_summary"]  # pytest finds them by their names.
 
 APPLICATION = "bookshelf-minikube"
 GIT_NAMESPACE = "bookshelf-git"
@@ -90,6 +91,11 @@ class Repository:
         assert matches, f"{pattern} is not in {path}"
         file.write_text(text)
 
+    def set_tag(self, image: str, tag: str) -> None:
+        """Change the tag of one of the overlay's images, whether there is such an image or not."""
+        pattern = rf"(- name: {image}\n(?:  newName: .*\n)?  newTag: ).*"
+        self.edit("k8s/overlays/minikube/image/kustomization.yaml", pattern, rf"\g<1>{tag}")
+
     def commit(self, message: str) -> None:
         """Commit all changes."""
         self.git("add", "--all")
@@ -149,14 +155,22 @@ def git_server() -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def image(load_image: Callable[[str], None]) -> str:
-    """The first image."""
-    image = build()
+    """The API's first image."""
+    image = build("api")
     load_image(image)
     return image
 
 
 @pytest.fixture(scope="session")
-def delivered(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+def web_image(load_image: Callable[[str], None]) -> str:
+    """The page's image."""
+    image = build("web")
+    load_image(image)
+    return image
+
+
+@pytest.fixture(scope="session")
+def delivered(image: str, web_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The minikube overlay, delivered from git after one kubectl apply of the root; all is gone at the end."""
     if not kubectl("get", "deployment", "argocd-repo-server", "-n", "argocd", "--ignore-not-found", check=False):
         unavailable("Argo CD in the namespace argocd")
@@ -167,6 +181,7 @@ def delivered(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         repository.edit("argocd/base/repository.yaml", "address: .*", f"address: {ADDRESS}")
         # Or else a commit that fails would take three minutes to count as failed.
         repository.edit("k8s/base/api/deployment.yaml", "progressDeadlineSeconds: .*", "progressDeadlineSeconds: 30")
+        repository.set_tag("bookshelf-web", web_image.partition(":")[2])
         repository.commit("Our own repository")
         repository.promote(image)
         wait_until(lambda: pushed(repository), seconds=20, what="the git server")
@@ -197,4 +212,4 @@ def repository(delivered: Repository) -> Iterator[Repository]:
         delivered.git("clean", "--quiet", "--force", "-d")
         delivered.push()
     wait_for_delivery(delivered)
-    wait_until(lambda: requests.get(f"{URL}/readyz", timeout=5).ok, seconds=60, what="the service")
+    wait_until(lambda: requests.get(f"{URL}/api/v1/books?limit=1", timeout=5).ok, seconds=60, what="the service")

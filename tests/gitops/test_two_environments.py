@@ -34,9 +34,9 @@ def in_own_namespace(objects: list[Any]) -> list[Any]:
 
 
 @pytest.fixture
-def eks(repository: Repository, image: str, load_image: Callable[[str], None]) -> Iterator[str]:
+def eks(repository: Repository, load_image: Callable[[str], None]) -> Iterator[str]:
     """The eks overlay as it is, delivered by Argo CD, with its images and Secrets; gives its Application's name."""
-    load_images(image, load_image)
+    load_images(load_image)
     create_secrets(EKS)
     objects = yaml.safe_load_all(run("kubectl", "kustomize", repository.folder / "argocd" / "eks").stdout)
     for item in in_own_namespace(list(objects)):

@@ -18,7 +18,7 @@ def describe(objects: list[dict[str, Any]]) -> dict[str, str]:
     """One overlay's column of the table."""
     deployment = find(objects, "Deployment", "api")
     stateful_set = find(objects, "StatefulSet", "database")
-    service = find(objects, "Service", "api")
+    service = find(objects, "Service", "web")
     assert deployment and stateful_set and service
     pod = deployment["spec"]["template"]["spec"]
     autoscaler = find(objects, "HorizontalPodAutoscaler", "api")

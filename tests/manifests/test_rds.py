@@ -39,12 +39,13 @@ def find(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
 
 
 def pods(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The pods of all Deployments and CronJobs."""
-    return [
+    """The pods of the Deployments and CronJobs that talk to the database."""
+    found = [
         thing["spec"].get("jobTemplate", thing)["spec"]["template"]["spec"]
         for thing in objects
         if thing["kind"] in ("Deployment", "CronJob")
     ]
+    return [pod for pod in found if "database-password" in {volume["name"] for volume in pod["volumes"]}]
 
 
 @pytest.fixture(
