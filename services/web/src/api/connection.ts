@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { createStore } from "../store";
 
 /** Whether requests are answered: `down` after one that was not, `slow` while one waits longer than usual. */
 export type Connection = "up" | "slow" | "down";
@@ -9,21 +9,11 @@ const TIMEOUT_MS = 30_000;
 /** A server between here and the API says that it does not answer (RFC 9110, section 15.6), or the API that it can't. */
 export const NOT_ANSWERED = [502, 503, 504];
 
-let down = false;
-let slow = 0;
-const listeners = new Set<() => void>();
-
-function changed() {
-  for (const listener of listeners) listener();
-}
-
-function subscribe(listener: () => void) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+const store = createStore({ down: false, slow: 0 });
 
 export function useConnection(): Connection {
-  return useSyncExternalStore(subscribe, () => (down ? "down" : slow ? "slow" : "up"));
+  const { down, slow } = store.use();
+  return down ? "down" : slow ? "slow" : "up";
 }
 
 /** The API did not answer, or something between here and it said so: whether it did what was asked is not known. */
@@ -42,14 +32,14 @@ export async function send(request: Request): Promise<Response> {
   let isSlow = false;
   const timer = setTimeout(() => {
     isSlow = true;
-    slow++;
-    changed();
+    store.set({ ...store.get(), slow: store.get().slow + 1 });
   }, SLOW_AFTER_MS);
+  let down: boolean | undefined;
   try {
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const response = await fetch(request, { signal });
-    if (NOT_ANSWERED.includes(response.status)) throw new NoAnswerError();
-    down = false;
+    down = NOT_ANSWERED.includes(response.status);
+    if (down) throw new NoAnswerError();
     return response;
   } catch (error) {
     if (request.signal.aborted) throw error; // Nobody waits for it any more, which says nothing of the API.
@@ -57,7 +47,7 @@ export async function send(request: Request): Promise<Response> {
     throw new NoAnswerError();
   } finally {
     clearTimeout(timer);
-    if (isSlow) slow--;
-    changed();
+    const before = store.get();
+    store.set({ down: down ?? before.down, slow: before.slow - (isSlow ? 1 : 0) });
   }
 }

@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { createStore } from "../store";
 
 /** The person did not give the token that a write needs. */
 export class NoTokenError extends Error {
@@ -18,22 +18,11 @@ interface Question {
 // For this tab only: another tab has its own, and closing the tab forgets it.
 const KEY = "token";
 
-let question: Question | null = null;
-const listeners = new Set<() => void>();
-
-function setQuestion(next: Question | null) {
-  question = next;
-  for (const listener of listeners) listener();
-}
-
-function subscribe(listener: () => void) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+const question = createStore<Question | null>(null);
 
 /** The question that is being asked, for the dialog that asks it. */
 export function useTokenQuestion(): Question | null {
-  return useSyncExternalStore(subscribe, () => question);
+  return question.use();
 }
 
 export function token(): string | null {
@@ -43,21 +32,21 @@ export function token(): string | null {
 /** Resolves when there is another token than `refused`; rejects with NoTokenError. Asks once for all who wait. */
 export function askForToken(refused: string | null): Promise<void> {
   if (token() !== refused) return Promise.resolve();
-  if (!question) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    setQuestion({
-      refused: refused !== null,
-      answer: promise,
-      give: (given) => {
-        sessionStorage.setItem(KEY, given);
-        setQuestion(null);
-        resolve();
-      },
-      cancel: () => {
-        setQuestion(null);
-        reject(new NoTokenError());
-      },
-    });
-  }
-  return (question as unknown as Question).answer;
+  const asked = question.get();
+  if (asked) return asked.answer;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  question.set({
+    refused: refused !== null,
+    answer: promise,
+    give: (given) => {
+      sessionStorage.setItem(KEY, given);
+      question.set(null);
+      resolve();
+    },
+    cancel: () => {
+      question.set(null);
+      reject(new NoTokenError());
+    },
+  });
+  return promise;
 }

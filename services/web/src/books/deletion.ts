@@ -1,6 +1,6 @@
 import { MutationObserver, type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
 import type { Book } from "../api/schema";
+import { createStore } from "../store";
 import { toasts } from "../Toasts";
 import { deleteBook } from "./queries";
 
@@ -13,35 +13,29 @@ const UNDO_MS = 8_000;
 const waiting = new Map<number, { book: Book; toast: string }>();
 
 /** Ids of the books that the list shows as deleted. */
-const deleted = new Set<number>();
-const listeners = new Set<() => void>();
-
-function changed() {
-  for (const listener of listeners) listener();
-}
-
-function subscribe(listener: () => void) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+const deleted = createStore<ReadonlySet<number>>(new Set());
 
 // The tab is closed or goes elsewhere, and with it the undo.
 addEventListener("pagehide", () => {
   for (const { book } of waiting.values()) deleteBook(book).catch(() => {}); // Nobody is left to be told.
 });
 
+// It is shown again by the back button, as it was: with an undo for what is gone.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && waiting.size) location.reload();
+});
+
 export function useDeletion(book: Book) {
   const queries = useQueryClient();
   return {
-    isDeleted: useSyncExternalStore(subscribe, () => deleted.has(book.id)),
+    isDeleted: deleted.use().has(book.id),
     begin: () => begin(book, queries),
     undo: () => undo(book),
   };
 }
 
 function begin(book: Book, queries: QueryClient) {
-  deleted.add(book.id);
-  changed();
+  deleted.set(new Set(deleted.get()).add(book.id));
   const toast = toasts.add({
     title: `Deleted “${book.title}”`,
     timeout: UNDO_MS,
@@ -55,8 +49,7 @@ function undo(book: Book) {
   const found = waiting.get(book.id);
   if (!found) return;
   waiting.delete(book.id);
-  deleted.delete(book.id);
-  changed();
+  showAgain(book);
   toasts.close(found.toast);
 }
 
@@ -67,6 +60,10 @@ async function finish(book: Book, queries: QueryClient) {
     toasts.add({ title: `“${book.title}” is not deleted`, description: (error as Error).message, priority: "high" });
   }
   await queries.invalidateQueries({ queryKey: ["books"] });
-  deleted.delete(book.id);
-  changed();
+  showAgain(book);
+}
+
+/** No longer show the book as deleted: it was kept, or it is gone and no page of the list has it. */
+function showAgain(book: Book) {
+  deleted.set(new Set([...deleted.get()].filter((id) => id !== book.id)));
 }
