@@ -46,10 +46,15 @@ def site(serve: Callable[[str], str], api: Api) -> Site:
     return Site(serve(api.server.url))
 
 
-def test_what_was_typed_is_saved_once_when_the_api_is_back(page: Page, site: Site, api: Api, word: str) -> None:
+def type_book(page: Page, word: str) -> None:
+    """Fill the form of a new book, which is not sent yet."""
     page.get_by_role("button", name="Add a book").click()
     page.get_by_role("textbox", name="Title").fill(word)
     page.get_by_role("dialog").get_by_role("textbox", name="Author").fill("Nobody")
+
+
+def test_what_was_typed_is_saved_once_when_the_api_is_back(page: Page, site: Site, api: Api, word: str) -> None:
+    type_book(page, word)
     api.stop()
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("dialog").get_by_text(DOWN)).to_be_visible()
@@ -108,9 +113,7 @@ def test_a_slow_api_is_said_to_be_slow(page: Page, site: Site, api: Api, word: s
 
 def test_a_closed_dialog_sends_nothing_and_keeps_the_text(page: Page, api: Api, word: str) -> None:
     page.clock.install()
-    page.get_by_role("button", name="Add a book").click()
-    page.get_by_role("textbox", name="Title").fill(word)
-    page.get_by_role("dialog").get_by_role("textbox", name="Author").fill("Nobody")
+    type_book(page, word)
     api.stop()
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("dialog").get_by_text(DOWN)).to_be_visible()
