@@ -1,7 +1,6 @@
 """`make bench-scroll`: scrolls through 100,000 books in Chromium, and prints what its first and last books cost."""
 
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from local.page import PageError
 from local.postgres import Server
 from local.run import ROOT
 from tests.api.conftest import BOOKS, Gunicorn, flask
-from tests.conftest import CHROMIUM_FLAGS
+from tests.conftest import CHROMIUM_FLAGS, find_chromium
 from tests.web.conftest import preview
 
 MANY = int(os.environ.get("BENCH_BOOKS", "100_000"))
@@ -117,7 +116,7 @@ class Tab:
 
 def main() -> None:
     """Run everything, in about four minutes."""
-    if not (chromium := shutil.which("chromium") or shutil.which("google-chrome")):
+    if not (chromium := find_chromium()):
         sys.exit("bookshelf: make bench-scroll needs Chromium or Chrome: apt install chromium")
     with tempfile.TemporaryDirectory(prefix="bookshelf-scroll-") as folder:
         scratch = Path(folder)

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from local.page import WEB, PageError, install
 
 CHROMIUM_FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -19,10 +22,20 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def install_packages(folder: Path = WEB) -> None:
+    """Install the npm packages of `folder`, without which the test is unavailable."""
+    try:
+        install(folder)
+    except PageError as error:
+        unavailable(str(error))
+
+
+def find_chromium() -> str | None:
+    """The path of Chromium or Chrome."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of Chromium or Chrome."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    unavailable("no Chromium or Chrome on the PATH (apt install chromium)")
+    return find_chromium() or unavailable("no Chromium or Chrome on the PATH (apt install chromium)")

@@ -14,11 +14,10 @@ import psycopg2
 import pytest
 import requests
 
-from local.page import PageError, install
 from local.postgres import Server
 from local.run import PAGE_PORT, is_taken
 from tests.api.conftest import BOOKS, LEFT_HAND, ROOT, environment, execute, free_port, wait_until
-from tests.conftest import unavailable
+from tests.conftest import install_packages
 
 
 def command(data: Path, port: int, *arguments: str) -> list[str]:
@@ -202,10 +201,7 @@ def test_make_alone_lists_what_there_is() -> None:
 
 
 def test_it_serves_the_page_with_the_api_behind_it(tmp_path: Path) -> None:
-    try:
-        install()
-    except PageError as error:
-        unavailable(str(error))
+    install_packages()
     with running(tmp_path, free_port()) as process:
         page = f"http://127.0.0.1:{PAGE_PORT}"
         wait_until(lambda: "<title>Bookshelf</title>" in requests.get(page, timeout=9).text, seconds=60)
@@ -217,10 +213,7 @@ def test_it_serves_the_page_with_the_api_behind_it(tmp_path: Path) -> None:
 
 
 def test_the_page_goes_with_a_run_that_is_killed() -> None:
-    try:
-        install()
-    except PageError as error:
-        unavailable(str(error))
+    install_packages()
     serve = "from local.run import page, signal\nwith page('http://127.0.0.1:1'): signal.pause()"
     process = subprocess.Popen([sys.executable, "-c", serve], cwd=ROOT)
     wait_until(lambda: is_taken(PAGE_PORT))

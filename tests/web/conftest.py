@@ -12,9 +12,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from local.page import VITE, WEB, PageError, install
+from local.page import VITE, WEB, install
 from tests.api.conftest import BOOKS, Gunicorn, database_url, free_port, gunicorn, postgres, wait_until
-from tests.conftest import CHROMIUM_FLAGS, unavailable
+from tests.conftest import CHROMIUM_FLAGS, install_packages
 
 __all__ = ["database_url", "gunicorn", "postgres"]  # Fixtures that the tests of the API have too.
 
@@ -65,10 +65,8 @@ def serve() -> Iterator[Callable[[str], str]]:
     with ExitStack() as servers:
 
         def start(api: str) -> str:
-            try:
-                return servers.enter_context(preview(api))
-            except PageError as error:
-                unavailable(str(error))
+            install_packages()
+            return servers.enter_context(preview(api))
 
         yield start
 
@@ -77,10 +75,7 @@ def serve() -> Iterator[Callable[[str], str]]:
 def packages() -> Path:
     """The packages that the tests need: package.json."""
     folder = Path(__file__).parent
-    try:
-        install(folder)
-    except PageError as error:
-        unavailable(str(error))
+    install_packages(folder)
     return folder / "node_modules"
 
 

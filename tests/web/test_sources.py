@@ -4,16 +4,13 @@ import json
 import subprocess
 from pathlib import Path
 
-from local.page import WEB, PageError, install
+from local.page import WEB
 from tests.api.conftest import flask
-from tests.conftest import unavailable
+from tests.conftest import install_packages
 
 
 def test_the_client_s_types_are_those_of_the_openapi_document(tmp_path: Path) -> None:
-    try:
-        install()
-    except PageError as error:
-        unavailable(str(error))
+    install_packages()
     document, types = tmp_path / "openapi.json", tmp_path / "schema.d.ts"
     written = flask("postgresql://nowhere", "openapi", "--output", str(document))
     assert written.returncode == 0, written.stderr
